@@ -1,0 +1,75 @@
+// Package auth finds out what is true about a message: who its author claims
+// to be and which of SPF, DKIM, DMARC and iprev say so. It writes the
+// Authentication-Results field and recognises forged ones.
+//
+// It knows no milter protocol, no configuration and no policy: what is done
+// about a result is package policy's business.
+package auth
+
+import (
+	"net/netip"
+
+	"github.com/sealmilter/sealmilter/auth/dkim"
+	"github.com/sealmilter/sealmilter/auth/dmarc"
+	"github.com/sealmilter/sealmilter/auth/header"
+	"github.com/sealmilter/sealmilter/auth/iprev"
+	"github.com/sealmilter/sealmilter/auth/spf"
+)
+
+// Direction says what a message is to us. Who decides it is milter.Classify.
+type Direction string
+
+const (
+	Inbound  Direction = "inbound"  // from outside: authenticate it
+	Outbound Direction = "outbound" // ours: sign it
+	Relayed  Direction = "relayed"  // from outside, handed over by one of our own hosts
+)
+
+// Envelope is what the SMTP dialogue said, and the header section.
+type Envelope struct {
+	Direction     Direction
+	Authenticated bool
+	AuthUser      string     // {auth_authen}
+	ClientIP      netip.Addr // unmapped; invalid when unknown
+	ClientName    string     // as the MTA verified it; "" or "[ip]" when it could not
+	Helo          string
+	MailFrom      string   // without angle brackets; "" is the null reverse-path
+	Recipients    []string // without angle brackets
+	QueueID       string
+	Header        header.Fields
+	Size          int64 // bytes of header section and body on the wire
+	Signed        bool  // outbound: we sign it
+}
+
+// Author is RFC5322.From, read as DMARC needs it (RFC 9989 §4.2, §5.3.1).
+type Author struct {
+	Fields    int      // how many From fields there are
+	Mailboxes []string // addr-specs of all mailboxes, as written, comments removed
+	Domains   []string // their distinct domains: A-labels, lower case, in order
+	// Err says why there is no Author Domain; nil when Domains is usable.
+	Err error
+}
+
+// Domain is the Author Domain when there is exactly one, else "".
+func (a Author) Domain() string {
+	if a.Err != nil || len(a.Domains) != 1 {
+		return ""
+	}
+	return a.Domains[0]
+}
+
+// Results is what the checks found. A nil pointer is a check that did not run.
+type Results struct {
+	Author Author
+	IPRev  *iprev.Result
+	SPF    *spf.Result
+	// DKIM has one entry a signature, top first; DKIMRan tells "no signature"
+	// from "not checked".
+	DKIM    []dkim.Result
+	DKIMRan bool
+	// DMARC is the verdict that counts: of several author domains, the one with
+	// the strictest failing policy.
+	DMARC *dmarc.Result
+	// Indirect is the mark of forwarding that was found, "" for none.
+	Indirect string
+}

@@ -1,0 +1,73 @@
+package resolve
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/net/idna"
+)
+
+// idnaProfile maps case and width as a registrar would, and lets underscores
+// pass: selectors and DMARC names have them.
+var idnaProfile = idna.New(idna.MapForLookup(), idna.Transitional(false), idna.StrictDomainName(false))
+
+// CanonicalName returns a domain name in the one form in which names are
+// compared and asked for: A-labels, lower case, no trailing dot
+// (RFC 8616 §4, RFC 4343). The error says what is wrong with the name; the
+// name in it is quoted.
+func CanonicalName(s string) (string, error) {
+	n := strings.TrimSuffix(s, ".")
+	if n == "" {
+		return "", errors.New("empty domain name")
+	}
+	for i := 0; i < len(n); i++ {
+		if n[i] >= 0x80 {
+			a, err := idnaProfile.ToASCII(n)
+			if err != nil {
+				return "", fmt.Errorf("domain name %q: %w", s, err)
+			}
+			n = a
+			break
+		}
+	}
+	n = strings.ToLower(n)
+	if err := errors.Join(CheckName(n), checkBytes(n)); err != nil {
+		return "", fmt.Errorf("domain name %q: %w", s, err)
+	}
+	return n, nil
+}
+
+// CheckName reports why name, without a trailing dot, cannot exist in the DNS:
+// RFC 1035 §2.3.4's lengths and empty labels. Any byte may stand in a label;
+// SPF's macros put local-parts there (RFC 7208 §7.3).
+func CheckName(name string) error {
+	if name == "" {
+		return errors.New("empty")
+	}
+	if len(name) > 253 {
+		return errors.New("longer than 253 bytes")
+	}
+	for label := range strings.SplitSeq(name, ".") {
+		if label == "" {
+			return errors.New("empty label")
+		}
+		if len(label) > 63 {
+			return errors.New("label longer than 63 bytes")
+		}
+	}
+	return nil
+}
+
+// checkBytes refuses bytes that the domain of a mail address never has:
+// anything but letters, digits, hyphen, and the underscore of selectors.
+func checkBytes(name string) error {
+	for i := 0; i < len(name); i++ {
+		switch c := name[i]; {
+		case c >= 'a' && c <= 'z', c >= '0' && c <= '9', c == '-', c == '_', c == '.':
+		default:
+			return fmt.Errorf("byte %q in a label", c)
+		}
+	}
+	return nil
+}

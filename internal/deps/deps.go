@@ -1,0 +1,22 @@
+package deps
+import (
+ _ "blitiri.com.ar/go/spf"
+ _ "github.com/coreos/go-systemd/v22/activation"
+ _ "github.com/coreos/go-systemd/v22/daemon"
+ _ "github.com/emersion/go-milter"
+ _ "github.com/emersion/go-msgauth/dkim"
+ _ "github.com/google/go-cmp/cmp"
+ _ "github.com/google/go-cmp/cmp/cmpopts"
+ _ "github.com/maypok86/otter/v2"
+ _ "github.com/miekg/dns"
+ _ "github.com/prometheus/client_golang/prometheus/promhttp"
+ _ "github.com/prometheus/client_golang/prometheus/testutil"
+ _ "github.com/rogpeppe/go-internal/testscript"
+ _ "github.com/rogpeppe/go-internal/txtar"
+ _ "github.com/spf13/cobra"
+ _ "github.com/spf13/cobra/doc"
+ _ "go.uber.org/goleak"
+ _ "golang.org/x/net/idna"
+ _ "golang.org/x/sync/singleflight"
+ _ "gopkg.in/yaml.v3"
+)
