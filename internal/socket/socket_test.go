@@ -1,0 +1,103 @@
+package socket
+
+import (
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestUnixSocketHasItsModeAndGoesWhenClosed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := Listen("unix", path, Options{Mode: 0o660})
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := os.Stat(path)
+	if err != nil || st.Mode().Perm() != 0o660 {
+		t.Fatalf("mode %v, err %v", st.Mode(), err)
+	}
+	l.Close()
+	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the socket is still there: %v", err)
+	}
+}
+
+func TestStaleSocketIsReplaced(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	dead, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead.(*net.UnixListener).SetUnlinkOnClose(false)
+	dead.Close() // as after kill -9: the file stays
+	l, err := Listen("unix", path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	c, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+}
+
+func TestWhatIsNotOursStays(t *testing.T) {
+	dir := t.TempDir()
+	served := filepath.Join(dir, "served")
+	l, err := net.Listen("unix", served)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{served: "another process", file: "not a socket"} {
+		_, err := Listen("unix", path, Options{})
+		var e *Error
+		if !errors.As(err, &e) || !strings.Contains(err.Error(), want) || e.Hint == "" {
+			t.Errorf("%s: %v", path, err)
+		}
+		if _, err := os.Lstat(path); err != nil {
+			t.Errorf("%s is gone: %v", path, err)
+		}
+	}
+}
+
+func TestCloseLeavesASuccessorsSocket(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	old, err := Listen("unix", path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	os.Remove(path)
+	next, err := Listen("unix", path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer next.Close()
+	old.Close()
+	if _, err := os.Lstat(path); err != nil {
+		t.Errorf("the successor's socket is gone: %v", err)
+	}
+}
+
+func TestUnknownGroupSaysSo(t *testing.T) {
+	_, err := Listen("unix", filepath.Join(t.TempDir(), "s"), Options{Group: "no-such-group-here"})
+	if err == nil || !strings.Contains(err.Error(), "no-such-group-here") {
+		t.Fatalf("err = %v", err)
+	}
+}
+
+func TestDefaultGroupIsOptional(t *testing.T) {
+	l, err := Listen("unix", filepath.Join(t.TempDir(), "s"), Options{DefaultGroup: "no-such-group-here"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+}
