@@ -1,0 +1,53 @@
+package policy
+
+import (
+	"fmt"
+	"math"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// ParseSize reads a whole number that is not negative, in bytes where it is a
+// size: "512", "64KiB", "10MiB", "1GiB".
+func ParseSize(s string) (int64, error) {
+	num, unit := s, int64(1)
+	for _, u := range []struct {
+		name string
+		n    int64
+	}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}} {
+		if rest, ok := strings.CutSuffix(s, u.name); ok {
+			num, unit = strings.TrimRight(rest, " "), u.n
+		}
+	}
+	n, err := strconv.ParseUint(num, 10, 63)
+	if err != nil || num[0] == '+' || int64(n) > math.MaxInt64/unit {
+		return 0, fmt.Errorf("%s is not a number, 512 or 64KiB or 10MiB", quote(s))
+	}
+	return int64(n) * unit, nil
+}
+
+// ParsePrefix reads a network in CIDR notation or a bare address, which is a
+// network of one. v4-mapped ones become IPv4. A second line of the error's
+// text is a hint.
+func ParsePrefix(s string) (netip.Prefix, error) {
+	if !strings.Contains(s, "/") {
+		a, err := netip.ParseAddr(s)
+		if err != nil || a.Zone() != "" {
+			return netip.Prefix{}, fmt.Errorf("%s is not an IP address or network", quote(s))
+		}
+		a = a.Unmap()
+		return netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(s)
+	if err != nil {
+		return netip.Prefix{}, fmt.Errorf("%s is not an IP network", quote(s))
+	}
+	if p.Addr().Is4In6() && p.Bits() >= 96 {
+		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+	}
+	if p != p.Masked() {
+		return netip.Prefix{}, fmt.Errorf("%s has bits set beyond its length\nwrite %s for the network, or %s for the one address", quote(s), p.Masked(), p.Addr())
+	}
+	return p, nil
+}
