@@ -1,0 +1,264 @@
+package dnsclient
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// step is one look-up in a cache's life.
+type step struct {
+	wait  time.Duration // first, let this pass
+	serve string        // what the server says from now on; "" as before
+	typ   string        // "" TXT
+	want  string        // kind of the error, or "ok:" and the record
+	asked int           // questions to the server so far
+}
+
+func TestCacheLife(t *testing.T) {
+	const day = 24 * time.Hour
+	tests := map[string][]step{
+		"positive answer lives for its ttl": {
+			{serve: "one", want: "ok:one", asked: 1},
+			{wait: 59 * time.Second, serve: "two", want: "ok:one", asked: 1},
+			{wait: time.Second, want: "ok:two", asked: 2},
+		},
+		"types are kept apart": {
+			{serve: "one", want: "ok:one", asked: 1},
+			{serve: "nodata", typ: "A", want: "nodata", asked: 2},
+			{want: "ok:one", asked: 2},
+			{typ: "A", want: "nodata", asked: 2},
+		},
+		"negative answers live for the lesser of ttl and minimum": {
+			{serve: "nodata", want: "nodata", asked: 1},
+			{wait: 299 * time.Second, serve: "one", want: "nodata", asked: 1},
+			{wait: time.Second, want: "ok:one", asked: 2},
+		},
+		"nxdomain holds for every type": {
+			{serve: "nxdomain", want: "nxdomain", asked: 1},
+			{typ: "A", want: "nxdomain", asked: 1},
+			{wait: 300 * time.Second, typ: "A", serve: "nodata", want: "nodata", asked: 2},
+			{serve: "one", want: "ok:one", asked: 3},
+		},
+		"negative answers live for an hour at most": {
+			{serve: "nxdomain-long", want: "nxdomain", asked: 1},
+			{wait: time.Hour - 1, want: "nxdomain", asked: 1},
+			{wait: 1, serve: "one", want: "ok:one", asked: 2},
+		},
+		"negative answers without soa are not kept": {
+			{serve: "nxdomain-bare", want: "nxdomain", asked: 1},
+			{serve: "nodata-bare", want: "nodata", asked: 2},
+			{serve: "one", want: "ok:one", asked: 3},
+		},
+		"failure is remembered for seconds": {
+			{serve: "servfail", want: "temporary", asked: 1},
+			{wait: failureTTL - 1, serve: "one", want: "temporary", asked: 1},
+			{wait: 1, want: "ok:one", asked: 2},
+		},
+		"stale answer while the servers fail": {
+			{serve: "one", want: "ok:one", asked: 1},
+			{wait: time.Minute, serve: "servfail", want: "ok:one", asked: 2},
+			{wait: staleTTL - 1, want: "ok:one", asked: 2},
+			{wait: 1, want: "ok:one", asked: 3},
+			{wait: staleTTL, serve: "two", want: "ok:two", asked: 4},
+		},
+		"stale answer of a day ago is the last": {
+			{serve: "one", want: "ok:one", asked: 1},
+			{wait: time.Minute + day - 1, serve: "servfail", want: "ok:one", asked: 2},
+			{wait: staleTTL, want: "temporary", asked: 3},
+			{wait: failureTTL, serve: "two", want: "ok:two", asked: 4},
+		},
+		"fresh answer is used although the servers fail": {
+			{serve: "one", want: "ok:one", asked: 1},
+			{wait: time.Second, serve: "servfail", want: "ok:one", asked: 1},
+		},
+		"negative answers are never stale": {
+			{serve: "nxdomain", want: "nxdomain", asked: 1},
+			{wait: 300 * time.Second, serve: "servfail", want: "temporary", asked: 2},
+			{wait: failureTTL, serve: "nodata", want: "nodata", asked: 3},
+			{wait: 300 * time.Second, serve: "servfail", want: "temporary", asked: 4},
+		},
+		"nxdomain ends what was known of other types": {
+			{serve: "one", want: "ok:one", asked: 1},
+			{wait: time.Minute, serve: "nxdomain", typ: "A", want: "nxdomain", asked: 2},
+			{want: "nxdomain", asked: 2},
+			{wait: 300 * time.Second, serve: "servfail", want: "temporary", asked: 3},
+		},
+		"nodata ends a stale answer, also when it is not kept": {
+			{serve: "one", want: "ok:one", asked: 1},
+			{wait: time.Minute, serve: "nodata-bare", want: "nodata", asked: 2},
+			{serve: "servfail", want: "temporary", asked: 3},
+		},
+	}
+	for title, steps := range tests {
+		t.Run(title, func(t *testing.T) {
+			clk := newClock()
+			f := newFake(t, withoutTCP, nil)
+			c := newClient(t, Config{Now: clk.Now}, f)
+			for i, s := range steps {
+				clk.advance(s.wait)
+				if s.serve != "" {
+					f.set(serving(t, s.serve))
+				}
+				got := lookupAs(t.Context(), c, s.typ)
+				if got != s.want || len(f.asked()) != s.asked {
+					t.Fatalf("step %d: got %s after %d questions, want %s after %d", i+1, got, len(f.asked()), s.want, s.asked)
+				}
+			}
+		})
+	}
+}
+
+// lookupAs asks for a.example and writes the outcome as step.want does.
+func lookupAs(ctx context.Context, c *Client, typ string) string {
+	if typ == "A" {
+		_, err := c.LookupA(ctx, "a.example")
+		return kind(err)
+	}
+	a, err := c.LookupTXT(ctx, "a.example")
+	if err != nil {
+		return kind(err)
+	}
+	return "ok:" + strings.Join(a.Records, ",")
+}
+
+// serving is the handler for step.serve: a record's text, or one of the words.
+func serving(t *testing.T, what string) handler {
+	return func(req *dns.Msg, _ asked) []*dns.Msg {
+		switch what {
+		case "servfail":
+			return failing(req, dns.RcodeServerFailure)
+		case "nodata":
+			return []*dns.Msg{negative(t, req, dns.RcodeSuccess)}
+		case "nodata-bare":
+			return []*dns.Msg{respond(t, req)}
+		case "nxdomain":
+			return []*dns.Msg{negative(t, req, dns.RcodeNameError)}
+		case "nxdomain-bare":
+			return failing(req, dns.RcodeNameError)
+		case "nxdomain-long":
+			m := negative(t, req, dns.RcodeNameError)
+			m.Ns[0].Header().Ttl, m.Ns[0].(*dns.SOA).Minttl = 1<<20, 1<<20
+			return []*dns.Msg{m}
+		}
+		return []*dns.Msg{respond(t, req, "a.example. 60 IN TXT "+what)}
+	}
+}
+
+func TestStaleAnswerIsMarkedShortAndInsecure(t *testing.T) {
+	clk := newClock()
+	f := newFake(t, withoutTCP, func(req *dns.Msg, _ asked) []*dns.Msg {
+		m := respond(t, req, "a.example. 60 IN TXT x")
+		m.AuthenticatedData = true
+		return []*dns.Msg{m}
+	})
+	c := newClient(t, Config{Now: clk.Now}, f)
+	if a, err := c.LookupTXT(t.Context(), "a.example"); err != nil || !a.Secure {
+		t.Fatal(a, err)
+	}
+	clk.advance(time.Hour)
+	f.set(serving(t, "servfail"))
+	for range 2 {
+		if a, err := c.LookupTXT(t.Context(), "a.example"); err != nil || a.Secure || a.TTL != staleTTL {
+			t.Error(a, err)
+		}
+	}
+}
+
+func TestOneFlightForAll(t *testing.T) {
+	release := make(chan struct{})
+	f := newFake(t, withoutTCP, func(req *dns.Msg, _ asked) []*dns.Msg {
+		<-release
+		return []*dns.Msg{respond(t, req, "a.example. 60 IN TXT x")}
+	})
+	c := newClient(t, Config{}, f)
+	const callers = 20
+	var wg sync.WaitGroup
+	got := make([]string, callers)
+	for i := range callers {
+		ctx := newJoinCtx(t.Context())
+		wg.Go(func() { got[i] = lookupAs(ctx, c, "") })
+		<-ctx.joined
+	}
+	close(release)
+	wg.Wait()
+	for i, s := range got {
+		if s != "ok:x" {
+			t.Errorf("caller %d got %s", i, s)
+		}
+	}
+	if n := len(f.asked()); n != 1 {
+		t.Errorf("asked %d times", n)
+	}
+}
+
+func TestCallerWhoLeavesDoesNotFailTheOthers(t *testing.T) {
+	release := make(chan struct{})
+	f := newFake(t, withoutTCP, func(req *dns.Msg, _ asked) []*dns.Msg {
+		<-release
+		return []*dns.Msg{respond(t, req, "a.example. 60 IN TXT x")}
+	})
+	c := newClient(t, Config{}, f)
+	ctx, cancel := context.WithCancel(t.Context())
+	leader, follower := newJoinCtx(ctx), newJoinCtx(t.Context())
+	left, stayed := make(chan string, 1), make(chan string, 1)
+	go func() { left <- lookupAs(leader, c, "") }()
+	<-leader.joined
+	go func() { stayed <- lookupAs(follower, c, "") }()
+	<-follower.joined
+	cancel()
+	if got := <-left; got != "temporary" {
+		t.Errorf("the caller who left got %s", got)
+	}
+	close(release)
+	if got := <-stayed; got != "ok:x" {
+		t.Errorf("the caller who stayed got %s", got)
+	}
+	if n := len(f.asked()); n != 1 {
+		t.Errorf("asked %d times", n)
+	}
+	if got := lookupAs(ctx, c, ""); got != "temporary" {
+		t.Errorf("with an ended context: %s", got)
+	}
+}
+
+func TestCacheIsBoundedByBytes(t *testing.T) {
+	big := strings.Repeat("x", 10_000)
+	f := newFake(t, withTCP, func(req *dns.Msg, a asked) []*dns.Msg {
+		m := respond(t, req)
+		m.Truncated = !a.tcp
+		if a.tcp {
+			m.Answer = []dns.RR{txtRecord(req.Question[0].Name, big)}
+		}
+		return []*dns.Msg{m}
+	})
+	c := newClient(t, Config{CacheSize: 100}, f)
+	for i := range 20 {
+		if _, err := c.LookupTXT(t.Context(), fmt.Sprintf("n%d.example", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if w := c.cache.WeightedSize(); w > 100 {
+		t.Errorf("weight %d with a cache_size of 100", w)
+	}
+}
+
+func BenchmarkCached(b *testing.B) {
+	clk := newClock()
+	c, err := New(Config{Servers: []string{"127.0.0.1:1"}, Now: clk.Now})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer c.Close()
+	c.cache.Set(question{"a.example", dns.TypeTXT}, &entry{records: []string{"x"}, expires: clk.Now().Add(time.Hour)})
+	for b.Loop() {
+		if _, err := c.LookupTXT(b.Context(), "a.example"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
