@@ -1,0 +1,172 @@
+package telemetry
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Metrics counts what the daemon does, in a registry of its own. A nil
+// *Metrics counts nothing.
+//
+// Labels are words of the program and names of the configuration, never text
+// of a message: each distinct one stays in memory for good.
+type Metrics struct {
+	registry *prometheus.Registry
+
+	messages  *prometheus.CounterVec
+	results   *prometheus.CounterVec
+	unsigned  *prometheus.CounterVec
+	observed  *prometheus.CounterVec
+	panics    *prometheus.CounterVec
+	dns       *prometheus.HistogramVec
+	reloaded  prometheus.Gauge
+	published *prometheus.GaugeVec
+}
+
+const namespace = "sealmilter"
+
+// NewMetrics returns metrics that are all zero. Version is the program's, for
+// sealmilter_build_info.
+func NewMetrics(version string) *Metrics {
+	m := &Metrics{
+		registry:  prometheus.NewRegistry(),
+		messages:  counter("messages_total", "Messages by direction and final action.", "direction", "action"),
+		results:   counter("results_total", "Results of the checks, by method and result word.", "method", "result"),
+		unsigned:  counter("unsigned_total", "Outbound messages that were not signed, by reason.", "reason"),
+		observed:  counter("observed_total", "Matches of rules in observe mode, by rule and the action that was not taken.", "rule", "action"),
+		panics:    counter("panics_total", "Panics that were caught, by place. Each is a bug; the log has its stack.", "where"),
+		published: gauge("key_published", "1 when the DNS shows the key's record, 0 when it does not.", "domain", "selector"),
+		dns: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: namespace, Name: "dns_seconds", Help: "DNS look-ups by record type and outcome.",
+			Buckets: []float64{.001, .003, .01, .03, .1, .3, 1, 3, 10},
+		}, []string{"type", "outcome"}),
+		reloaded: prometheus.NewGauge(prometheus.GaugeOpts{
+			Namespace: namespace, Name: "config_last_reload_successful", Help: "1 when the configuration file was good the last time it was read.",
+		}),
+	}
+	build := gauge("build_info", "Always 1.", "version")
+	build.WithLabelValues(label(version)).Set(1)
+	m.registry.MustRegister(m.messages, m.results, m.unsigned, m.observed, m.panics, m.published, m.dns, m.reloaded, build,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	// An alert on the first panic needs the zero before it.
+	for _, where := range []string{"session", "message", "check"} {
+		m.panics.WithLabelValues(where)
+	}
+	return m
+}
+
+func counter(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
+}
+
+func gauge(name, help string, labels ...string) *prometheus.GaugeVec {
+	return prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, labels)
+}
+
+// maxLabel bounds a label, in bytes; the longest that we have is a domain.
+const maxLabel = 253
+
+// label makes s fit for a label: the library panics at bytes that are no UTF-8.
+func label(s string) string {
+	return strings.ToValidUTF8(s[:min(len(s), maxLabel)], "?")
+}
+
+// Message counts a message that is done: inbound, outbound or relayed, and the
+// policy's action or "sign".
+func (m *Metrics) Message(direction, action string) {
+	if m != nil {
+		m.messages.WithLabelValues(label(direction), label(action)).Inc()
+	}
+}
+
+// Result counts what one method found, in the words of RFC 8601 §2.7.
+func (m *Metrics) Result(method, result string) {
+	if m != nil {
+		m.results.WithLabelValues(label(method), label(result)).Inc()
+	}
+}
+
+// Unsigned counts an outbound message without a signature. Reason is one of a
+// few words, such as no_key.
+func (m *Metrics) Unsigned(reason string) {
+	if m != nil {
+		m.unsigned.WithLabelValues(label(reason)).Inc()
+	}
+}
+
+// Observed counts a match of a rule with observe: true.
+func (m *Metrics) Observed(rule, action string) {
+	if m != nil {
+		m.observed.WithLabelValues(label(rule), label(action)).Inc()
+	}
+}
+
+// Panic counts a panic that was caught at a place of the program.
+func (m *Metrics) Panic(where string) {
+	if m != nil {
+		m.panics.WithLabelValues(label(where)).Inc()
+	}
+}
+
+// DNS takes the time of one look-up; its shape is dnsclient's Observe.
+func (m *Metrics) DNS(qtype, outcome string, d time.Duration) {
+	if m != nil {
+		m.dns.WithLabelValues(label(qtype), label(outcome)).Observe(d.Seconds())
+	}
+}
+
+// ConfigLoaded says whether the configuration file was good when it was last read.
+func (m *Metrics) ConfigLoaded(ok bool) {
+	if m != nil {
+		m.reloaded.Set(number(ok))
+	}
+}
+
+// KeyPublished says whether the DNS shows a key's record.
+func (m *Metrics) KeyPublished(domain, selector string, ok bool) {
+	if m != nil {
+		m.published.WithLabelValues(label(domain), label(selector)).Set(number(ok))
+	}
+}
+
+// ForgetKey ends the series of a key that is gone.
+func (m *Metrics) ForgetKey(domain, selector string) {
+	if m != nil {
+		m.published.DeleteLabelValues(label(domain), label(selector))
+	}
+}
+
+func number(ok bool) float64 {
+	if ok {
+		return 1
+	}
+	return 0
+}
+
+// Handler serves GET /metrics in Prometheus's text form, and nothing else.
+func (m *Metrics) Handler() http.Handler {
+	if m == nil {
+		return http.NotFoundHandler()
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
+	return mux
+}
+
+// Server serves Handler to whatever listener it is given, with time-outs such
+// that idle or slow clients cannot pile up. The caller shuts it down.
+func (m *Metrics) Server() *http.Server {
+	return &http.Server{
+		Handler:           m.Handler(),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
+	}
+}
