@@ -1,0 +1,232 @@
+package keys
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/emersion/go-msgauth/dkim"
+	"github.com/google/go-cmp/cmp"
+	"github.com/miekg/dns"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// fixedKeys are the same in every run, so that golden files can hold their
+// records.
+func fixedKeys(t *testing.T) []*Key {
+	t.Helper()
+	private, err := parsePEM(mersenneRSA(607, 1279))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []*Key{mustKey(t, "s20261121e", rfc8463Key(t)), mustKey(t, "s20261121", private)}
+}
+
+func addrs(s ...string) []netip.Addr {
+	var out []netip.Addr
+	for _, a := range s {
+		out = append(out, netip.MustParseAddr(a))
+	}
+	return out
+}
+
+func write(t *testing.T, form Form, records []TXT) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := Write(&b, form, records); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestWriteGolden(t *testing.T) {
+	p := Publication{Domain: "example.com", Keys: fixedKeys(t)}
+	for _, form := range Forms() {
+		t.Run(string(form), func(t *testing.T) {
+			got := write(t, form, p.Records())
+			path := filepath.Join("testdata", string(form)+".golden")
+			if *update {
+				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// zone reads a piece of a zone file as a name server would.
+func zone(t *testing.T, text string) map[string][][]string {
+	t.Helper()
+	z := dns.NewZoneParser(strings.NewReader(text), "", "")
+	found := map[string][][]string{}
+	for rr, ok := z.Next(); ok; rr, ok = z.Next() {
+		txt, ok := rr.(*dns.TXT)
+		if !ok {
+			t.Fatalf("not a TXT record: %v", rr)
+		}
+		found[txt.Hdr.Name] = append(found[txt.Hdr.Name], txt.Txt)
+	}
+	if err := z.Err(); err != nil {
+		t.Fatalf("%v in\n%s", err, text)
+	}
+	return found
+}
+
+// TestBINDIsAZone: DKIM records load as they are, advice after its comment
+// marks are removed, and the strings of each give its value.
+func TestBINDIsAZone(t *testing.T) {
+	p := Publication{Domain: "example.com", Keys: fixedKeys(t), Egress: addrs("192.0.2.1")}
+	var many []string
+	for i := range 40 { // an SPF record of several strings
+		many = append(many, netip.AddrFrom4([4]byte{198, 51, 100, byte(i)}).String())
+	}
+	long := Publication{Domain: "long.example", Keys: nil, Egress: addrs(many...)}
+	records := append(p.Records(), long.Records()...)
+	text := write(t, BIND, records)
+
+	live := zone(t, text)
+	if len(live) != 2 {
+		t.Errorf("%d names are live, want the two DKIM records: %v", len(live), live)
+	}
+	var uncommented []string
+	for line := range strings.Lines(text) {
+		rest := strings.TrimPrefix(line, "; ")
+		if rest != line && (strings.Contains(rest, " IN TXT") || strings.HasPrefix(rest, "    \"") || rest == ")\n") {
+			line = rest
+		}
+		uncommented = append(uncommented, line)
+	}
+	all := zone(t, strings.Join(uncommented, ""))
+	for _, r := range records {
+		got := all[r.Name+"."]
+		if len(got) != 1 || strings.Join(got[0], "") != r.Value {
+			t.Errorf("%s: %q, want %q", r.Name, got, r.Value)
+			continue
+		}
+		for _, s := range got[0] {
+			if len(s) > 255 {
+				t.Errorf("%s: a string of %d bytes", r.Name, len(s))
+			}
+		}
+	}
+}
+
+func TestRoute53(t *testing.T) {
+	var batch struct {
+		Comment string
+		Changes []struct {
+			Action            string
+			ResourceRecordSet struct {
+				Name, Type      string
+				TTL             int
+				ResourceRecords []struct{ Value string }
+			}
+		}
+	}
+	keys := fixedKeys(t)
+	text := write(t, Route53, Publication{Domain: "example.com", Keys: keys}.Records())
+	if err := json.Unmarshal([]byte(text), &batch); err != nil {
+		t.Fatal(err)
+	}
+	if len(batch.Comment) > 256 { // the limit of the service
+		t.Errorf("comment of %d bytes", len(batch.Comment))
+	}
+	var b strings.Builder
+	for _, c := range batch.Changes {
+		set := c.ResourceRecordSet
+		b.WriteString(set.Name + " 60 IN " + set.Type + " " + set.ResourceRecords[0].Value + "\n")
+	}
+	got := zone(t, b.String())
+	if len(got) != 2 {
+		t.Fatalf("%d names, want only DKIM: %s", len(got), text)
+	}
+	for _, k := range keys {
+		if strings.Join(got[k.Name()+"."][0], "") != Record(k) {
+			t.Errorf("%s: %v", k.Name(), got)
+		}
+	}
+	var buf bytes.Buffer
+	if err := Write(&buf, Route53, Publication{Domain: "example.com"}.Records()); !errors.Is(err, errNoRecords) || buf.Len() != 0 {
+		t.Errorf("without keys: %v, %q", err, &buf)
+	}
+	if err := Write(&buf, "xml", nil); err == nil {
+		t.Error("unknown form accepted")
+	}
+}
+
+func TestChunks(t *testing.T) {
+	for _, n := range []int{0, 1, 255, 256, 510, 511, 5000} {
+		v := strings.Repeat("x", n)
+		chunks := TXT{Value: v}.Chunks()
+		if strings.Join(chunks, "") != v || len(chunks) != max(1, (n+254)/255) {
+			t.Errorf("%d bytes: %d chunks", n, len(chunks))
+		}
+		for _, c := range chunks {
+			if len(c) > 255 {
+				t.Errorf("%d bytes: a chunk of %d", n, len(c))
+			}
+		}
+	}
+}
+
+func TestQuoteTXT(t *testing.T) {
+	for _, s := range []string{"", "plain; text", `quote " and \ back`, "tab\t, nul\x00, é, \xff"} {
+		got := zone(t, `x. 60 IN TXT "a" `+quoteTXT(s)+"\n")["x."]
+		if len(got) != 1 || len(got[0]) != 2 || unescape(got[0][1]) != s {
+			t.Errorf("%q: %q", s, got)
+		}
+	}
+}
+
+// unescape undoes the presentation form in which miekg/dns keeps strings.
+func unescape(s string) string {
+	var b []byte
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] != '\\':
+			b = append(b, s[i])
+		case i+3 < len(s) && s[i+1] >= '0' && s[i+1] <= '9':
+			b = append(b, (s[i+1]-'0')*100+(s[i+2]-'0')*10+s[i+3]-'0')
+			i += 3
+		default:
+			i++
+			b = append(b, s[i])
+		}
+	}
+	return string(b)
+}
+
+// TestRecordVerifies lets a foreign verifier check what our keys sign against
+// what our record says.
+func TestRecordVerifies(t *testing.T) {
+	const msg = "From: a@example.com\r\nSubject: hi\r\n\r\nbody\r\n"
+	for _, k := range []*Key{mustKey(t, "r", rsa2048()), mustKey(t, "e", edKey())} {
+		var signed bytes.Buffer
+		if err := dkim.Sign(&signed, strings.NewReader(msg), &dkim.SignOptions{Domain: k.Domain, Selector: k.Selector, Signer: k.Signer()}); err != nil {
+			t.Fatal(err)
+		}
+		verdicts, err := dkim.VerifyWithOptions(&signed, &dkim.VerifyOptions{LookupTXT: func(name string) ([]string, error) {
+			if name != k.Name() {
+				t.Errorf("asked for %s", name)
+			}
+			return []string{Record(k)}, nil
+		}})
+		if err != nil || len(verdicts) != 1 || verdicts[0].Err != nil {
+			t.Errorf("%v: %v, %v", k, verdicts, err)
+		}
+	}
+}

@@ -1,0 +1,225 @@
+package keys
+
+import (
+	"crypto"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// GenerateOptions says how new keys are made. The zero value is what a user
+// wants. There is no choice of randomness: keys come from crypto/rand.
+type GenerateOptions struct {
+	// Selector names the RSA key; the Ed25519 key gets an "e" behind it.
+	// Default: "s" and the day, s20261121 and s20261121e.
+	Selector string
+	Bits     int              // of the RSA key, 2048 to 4096; 0 is 2048
+	Now      func() time.Time // nil is time.Now
+}
+
+// ErrExists is wrapped by Generate's error when a key of that name is there.
+var ErrExists = errors.New("there is a key of that name already")
+
+// Generate makes an RSA and an Ed25519 key for domain, in that order, and puts
+// them into dir/<domain>/<selector>.pem: PKCS#8, mode 0600, both or none.
+// A key appears under its name only when it is complete and on disk, and an
+// existing file is never touched. Missing folders are made with mode 0700. Run
+// as root, files and new folders get the owner of the key folder, which is the
+// user that the daemon runs as.
+func Generate(dir, domain string, o GenerateOptions) ([]*Key, error) {
+	now := time.Now
+	if o.Now != nil {
+		now = o.Now
+	}
+	created := now()
+	if o.Selector == "" {
+		o.Selector = datedSelector(created)
+	}
+	if o.Bits == 0 {
+		o.Bits = wantRSABits
+	}
+	selectors := []string{o.Selector, o.Selector + "e"}
+	if err := checkDomain(domain); err != nil {
+		return nil, err
+	}
+	if err := checkSelector(selectors[1], domain); err != nil {
+		return nil, err
+	}
+	if o.Bits < wantRSABits || o.Bits > maxRSABits {
+		return nil, fmt.Errorf("RSA keys have %d to %d bits, not %d (RFC 8301 §3.2)", wantRSABits, maxRSABits, o.Bits)
+	}
+	w, err := openSafe(dir, domain, os.Geteuid())
+	if err != nil {
+		return nil, err
+	}
+	defer w.root.Close()
+	for _, selector := range selectors { // before seconds go into an RSA key
+		if _, err := w.root.Lstat(w.file(selector)); err == nil {
+			return nil, fmt.Errorf("%s: %w", w.path(selector), ErrExists)
+		}
+	}
+	rsaKey, err := rsa.GenerateKey(rand.Reader, o.Bits)
+	if err != nil {
+		return nil, fmt.Errorf("make an RSA key: %w", err)
+	}
+	_, edKey, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("make an Ed25519 key: %w", err)
+	}
+	var made []*Key
+	for i, private := range []crypto.Signer{rsaKey, edKey} {
+		k, err := newKey(domain, selectors[i], w.path(selectors[i]), created, private)
+		if err == nil {
+			err = w.write(selectors[i], private)
+		}
+		if err != nil {
+			w.undo(made)
+			return nil, err
+		}
+		made = append(made, k)
+	}
+	if err := w.sync(); err != nil {
+		return nil, err
+	}
+	return made, nil
+}
+
+// safe writes below the key folder. Run as root it works in a folder that
+// belongs to another user, so it goes through os.Root: a symbolic link in there
+// cannot lead the writes elsewhere.
+type safe struct {
+	root   *os.Root
+	dir    string
+	domain string
+	// uid and gid own what is made; -1 leaves them as they come.
+	uid, gid int
+}
+
+// openSafe opens the key folder and the domain's folder in it, making what is
+// missing.
+func openSafe(dir, domain string, euid int) (*safe, error) {
+	w := &safe{dir: dir, domain: domain, uid: -1, gid: -1}
+	if euid == 0 {
+		w.uid, w.gid = nearestOwner(dir)
+	}
+	if err := w.mkdirs(dir); err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	w.root = root
+	switch err := root.Mkdir(domain, 0o700); {
+	case errors.Is(err, fs.ErrExist):
+		return w, nil
+	case err == nil:
+		err = root.Lchown(domain, w.uid, w.gid)
+		if err == nil {
+			return w, nil
+		}
+		fallthrough
+	default:
+		root.Close()
+		return nil, fmt.Errorf("make the folder %s: %w", filepath.Join(dir, domain), err)
+	}
+}
+
+// mkdirs makes the key folder and its parents.
+func (w *safe) mkdirs(dir string) error {
+	if _, err := os.Stat(dir); err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if parent := filepath.Dir(dir); parent != dir {
+		if err := w.mkdirs(parent); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		if errors.Is(err, fs.ErrExist) {
+			return nil
+		}
+		return err
+	}
+	return os.Lchown(dir, w.uid, w.gid)
+}
+
+// nearestOwner is the owner of dir, or of the closest folder above it that
+// exists.
+func nearestOwner(dir string) (uid, gid int) {
+	for p := filepath.Clean(dir); ; p = filepath.Dir(p) {
+		if info, err := os.Stat(p); err == nil {
+			return uidOf(info), gidOf(info)
+		}
+		if p == filepath.Dir(p) {
+			return -1, -1
+		}
+	}
+}
+
+func (w *safe) file(selector string) string { return filepath.Join(w.domain, selector+keyExt) }
+func (w *safe) path(selector string) string { return filepath.Join(w.dir, w.file(selector)) }
+
+// write puts the key on disk under a name that Load passes over, then gives it
+// its own name by a link, which unlike a rename fails when that name is taken.
+func (w *safe) write(selector string, private crypto.Signer) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("write %s: %w", w.path(selector), err)
+		}
+	}()
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		return err
+	}
+	text := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	defer clear(der)
+	defer clear(text)
+	temp := filepath.Join(w.domain, ".new-"+rand.Text())
+	f, err := w.root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = w.root.Remove(temp) }() // a left-over is 0600 and never loaded
+	_, err = f.Write(text)
+	err = errors.Join(err, f.Chown(w.uid, w.gid), f.Chmod(0o600), f.Sync(), f.Close())
+	if err != nil {
+		return err
+	}
+	err = w.root.Link(temp, w.file(selector))
+	if errors.Is(err, fs.ErrExist) {
+		return ErrExists
+	}
+	return err
+}
+
+// undo takes back what this call has made.
+func (w *safe) undo(made []*Key) {
+	for _, k := range made {
+		_ = w.root.Remove(w.file(k.Selector))
+	}
+}
+
+// sync makes the new names survive a power failure.
+func (w *safe) sync() error {
+	for _, name := range []string{w.domain, "."} {
+		f, err := w.root.Open(name)
+		if err != nil {
+			return err
+		}
+		err = f.Sync()
+		f.Close()
+		if err != nil {
+			return fmt.Errorf("sync %s: %w", filepath.Join(w.dir, name), err)
+		}
+	}
+	return nil
+}

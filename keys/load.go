@@ -1,0 +1,265 @@
+package keys
+
+import (
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+const (
+	// minRSABits: RFC 8301 §3.2: signers MUST use at least 1,024 bits; a
+	// verifier must not accept less.
+	minRSABits = 1024
+	// wantRSABits: RFC 8301 §3.2: signers SHOULD use at least 2,048.
+	wantRSABits = 2048
+	// maxRSABits: RFC 8301 §3.2: verifiers need not accept more than 4,096.
+	maxRSABits = 4096
+	// maxFile bounds what is read of a key file; an RSA-4096 key in PEM takes
+	// about 3,300 bytes, a certificate chain beside it some more.
+	maxFile = 64 << 10
+	keyExt  = ".pem"
+)
+
+// DomainSpec is one domain that we sign for.
+type DomainSpec struct {
+	Name string // A-labels, lower case, no trailing dot
+	// Selectors are the keys to sign with, all of them; empty stands for the
+	// newest key of each algorithm.
+	Selectors []string
+	// Subdomains lets the domain's keys sign for author domains below it.
+	Subdomains bool
+}
+
+// Load reads the keys of domains from dir/<domain>/<selector>.pem. It always
+// returns a Store that can be used, and every problem at once: a bad key does
+// not keep the others from signing.
+//
+// previous is the Store in use, nil at start. A key that it holds stays usable
+// when its file can no longer be read or has become bad, since a fault on disk
+// must not stop mail that was signed a minute ago. Deleting a file retires its
+// key, unless the selector is listed or the whole key folder is gone.
+func Load(dir string, domains []DomainSpec, previous *Store) (*Store, []Problem) {
+	l := loader{dir: dir, euid: os.Geteuid(), open: openKey, previous: previous}
+	return l.load(domains)
+}
+
+// openKey does not hang on a FIFO that somebody put there.
+func openKey(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+}
+
+type loader struct {
+	dir      string
+	euid     int
+	open     func(path string) (*os.File, error)
+	previous *Store
+
+	owner    int // who must own the keys: the user that the daemon runs as
+	problems []Problem
+}
+
+func (l *loader) load(domains []DomainSpec) (*Store, []Problem) {
+	l.owner = l.euid
+	info, err := os.Stat(l.dir)
+	if err == nil && l.euid == 0 {
+		// Run as root (check, setup), we judge for the daemon: the keys must
+		// belong to the owner of the key folder.
+		l.owner = uidOf(info)
+	}
+	if err == nil {
+		l.checkFolder(l.dir, info, "")
+	}
+	s := &Store{entries: make(map[string]*entry, len(domains))}
+	for _, spec := range domains {
+		s.entries[spec.Name] = l.domain(spec, errors.Is(err, fs.ErrNotExist))
+	}
+	return s, l.problems
+}
+
+// report adds a problem and returns it.
+func (l *loader) report(p Problem) *Problem {
+	l.problems = append(l.problems, p)
+	return &p
+}
+
+// domain loads one folder. dirGone says that the whole key folder is missing.
+func (l *loader) domain(spec DomainSpec, dirGone bool) *entry {
+	e := &entry{spec: spec}
+	folder := filepath.Join(l.dir, spec.Name)
+	if err := checkDomain(spec.Name); err != nil {
+		e.broken = l.report(Problem{Path: l.dir, Domain: spec.Name, Severity: Error, Message: err.Error()})
+		return e
+	}
+	selectors, strays, err := listFolder(folder)
+	switch {
+	case dirGone:
+		// Nobody retires all keys by removing the folder while the daemon
+		// runs: a file system is not mounted.
+		for _, old := range l.previous.under(folder) {
+			e.keys = append(e.keys, l.keep(old, Problem{Path: old.path, Domain: spec.Name, Severity: Error, Message: "the key folder " + l.dir + " is gone"}))
+		}
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		p := Problem{Path: folder, Domain: spec.Name, Severity: Error, Message: "cannot read the folder: " + reason(err), Hint: l.accessHint(err, folder)}
+		old := l.previous.under(folder)
+		if len(old) == 0 {
+			e.broken = l.report(p)
+		}
+		for _, k := range old {
+			e.keys = append(e.keys, l.keep(k, p))
+		}
+	default:
+		if info, err := os.Stat(folder); err == nil {
+			l.checkFolder(folder, info, spec.Name)
+		}
+	}
+	if len(spec.Selectors) > 0 && (err == nil || errors.Is(err, fs.ErrNotExist)) {
+		selectors = l.listed(e, selectors, folder)
+	}
+	for _, selector := range selectors {
+		k, p := l.key(spec.Name, selector, filepath.Join(folder, selector+keyExt))
+		if k != nil {
+			e.keys = append(e.keys, k)
+		} else if e.broken == nil {
+			e.broken = p
+		}
+	}
+	e.choose()
+	l.judge(e, folder, strays)
+	return e
+}
+
+// listed replaces what the folder holds by the selectors that the
+// configuration names, and reports those that have no file.
+func (l *loader) listed(e *entry, present []string, folder string) []string {
+	var found []string
+	for i, selector := range e.spec.Selectors {
+		path := filepath.Join(folder, selector+keyExt)
+		p := Problem{Path: path, Domain: e.spec.Name, Severity: Error, Message: "listed selector without a key file"}
+		p.Hint = "put the key there, or remove " + clip(selector) + " from the selectors of " + e.spec.Name
+		switch {
+		case slices.Contains(e.spec.Selectors[:i], selector):
+		case checkSelector(selector, e.spec.Name) != nil:
+			p.Path, p.Message, p.Hint = folder, checkSelector(selector, e.spec.Name).Error(), ""
+			l.report(p)
+		case slices.Contains(present, selector):
+			found = append(found, selector)
+		case slices.ContainsFunc(e.keys, func(k *Key) bool { return k.Selector == selector }): // kept above
+		default:
+			if old := l.previous.at(path); old != nil {
+				e.keys = append(e.keys, l.keep(old, p))
+				continue
+			}
+			l.report(p)
+		}
+	}
+	return found
+}
+
+// listFolder returns the selectors of the key files in folder, and the names of
+// OpenDKIM's key files, which only need another name. Names that begin with a
+// dot are Generate's unfinished files and editors' copies.
+func listFolder(folder string) (selectors, strays []string, err error) {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, d := range entries {
+		name := d.Name()
+		switch {
+		case strings.HasPrefix(name, "."):
+		case strings.HasSuffix(name, keyExt):
+			selectors = append(selectors, strings.TrimSuffix(name, keyExt))
+		case strings.HasSuffix(name, ".private"):
+			strays = append(strays, name)
+		}
+	}
+	return selectors, strays, nil
+}
+
+// key loads one file. Without a key it returns the first problem that forbids
+// its use.
+func (l *loader) key(domain, selector, path string) (*Key, *Problem) {
+	bad := func(message, hint string) (*Key, *Problem) {
+		p := Problem{Path: path, Domain: domain, Severity: Error, Message: message, Hint: hint}
+		if old := l.previous.at(path); old != nil {
+			return l.keep(old, p), nil
+		}
+		return nil, l.report(p)
+	}
+	if err := checkSelector(selector, domain); err != nil {
+		return bad(err.Error(), "rename the file; its name without "+keyExt+" is the selector")
+	}
+	f, err := l.open(path)
+	if err != nil {
+		return bad("cannot read the key: "+reason(err), l.accessHint(err, path))
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return bad("cannot read the key: "+reason(err), "")
+	}
+	if !info.Mode().IsRegular() {
+		return bad("not a regular file", "")
+	}
+	if info.Size() > maxFile {
+		return bad(fmt.Sprintf("%d bytes are too many for a key (limit %d)", info.Size(), maxFile), "")
+	}
+	// P7: a key that others can read may have been read, one that others can
+	// write may not be ours.
+	if uid := uidOf(info); uid != l.owner {
+		return bad(fmt.Sprintf("belongs to user %s, not to %s", userName(uid), userName(l.owner)), l.chown(path))
+	}
+	if perm := info.Mode().Perm(); perm&0o077 != 0 {
+		return bad(fmt.Sprintf("mode %04o lets other users than the owner at the key", perm), "chmod 0600 "+shellQuote(path))
+	}
+	data := make([]byte, info.Size())
+	defer clear(data)
+	if _, err := io.ReadFull(f, data); err != nil {
+		return bad("cannot read the key: "+reason(err), "")
+	}
+	private, err := parsePEM(data)
+	if err != nil {
+		return bad(err.Error(), parseHint(err, path, domain))
+	}
+	k, err := newKey(domain, selector, path, madeAt(selector, info.ModTime()), private)
+	if err != nil {
+		return bad(err.Error(), parseHint(err, path, domain))
+	}
+	if _, rsaKey := k.public.(*rsa.PublicKey); rsaKey {
+		switch bits := k.Bits(); {
+		case bits < minRSABits:
+			return bad(fmt.Sprintf("RSA key of %d bits is too weak: verifiers must refuse less than %d (RFC 8301 §3.2)", bits, minRSABits), newKeyHint(domain))
+		case bits > maxRSABits:
+			return bad(fmt.Sprintf("RSA key of %d bits: verifiers need not accept more than %d (RFC 8301 §3.2)", bits, maxRSABits), newKeyHint(domain))
+		case bits < wantRSABits:
+			l.report(Problem{Path: path, Domain: domain, Severity: Warning,
+				Message: fmt.Sprintf("RSA key of %d bits is weak: %d or more should be used (RFC 8301 §3.2)", bits, wantRSABits), Hint: newKeyHint(domain)})
+		}
+	}
+	return k, nil
+}
+
+// keep reports p and goes on with the key that was loaded earlier.
+func (l *loader) keep(old *Key, p Problem) *Key {
+	p.Path = old.path
+	p.Message += "; the key that was loaded earlier stays in use until the daemon restarts"
+	l.report(p)
+	return old
+}
+
+// reason is the cause of a file error without the path, which the Problem has.
+func reason(err error) string {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		err = pe.Err
+	}
+	return err.Error()
+}

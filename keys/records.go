@@ -1,0 +1,133 @@
+package keys
+
+import (
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// Need says how much depends on a DNS record.
+type Need string
+
+const (
+	Required Need = "required" // without it our signatures fail
+	Optional Need = "optional" // good to have
+	Advice   Need = "advice"   // ours to propose, the owner's to decide; one may exist already
+)
+
+// TXT is a TXT record to publish.
+type TXT struct {
+	Name  string `json:"name"`  // A-labels, no trailing dot
+	Value string `json:"value"` // in one piece; see Chunks
+	Need  Need   `json:"need"`
+	// Why is one paragraph for the reader: what it is for and what to mind.
+	// ASCII, since it ends up in zone files.
+	Why string `json:"why"`
+	// Placeholder: Value holds PublicAddress, which must be filled in first.
+	Placeholder bool `json:"placeholder,omitempty"`
+}
+
+// PublicAddress stands in an SPF record for what we cannot know.
+const PublicAddress = "<YOUR PUBLIC ADDRESS>"
+
+// Record is the text of the DNS record that goes with a key (RFC 6376 §3.6.1;
+// RFC 8463 §4.2 for Ed25519).
+func Record(k *Key) string {
+	switch pub := k.public.(type) {
+	case *rsa.PublicKey:
+		// A SubjectPublicKeyInfo, as all the world publishes it: the RFC's
+		// text says RSAPublicKey, its example and erratum 3017 say this.
+		der, err := x509.MarshalPKIXPublicKey(pub)
+		if err != nil { // cannot happen: the key was parsed or made by us
+			return ""
+		}
+		return "v=DKIM1; k=rsa; p=" + base64.StdEncoding.EncodeToString(der)
+	case ed25519.PublicKey:
+		// RFC 8463 §4.2: the 32 bytes as they are, no ASN.1 around them.
+		return "v=DKIM1; k=ed25519; p=" + base64.StdEncoding.EncodeToString(pub)
+	}
+	return ""
+}
+
+// Publication is what the owner of a domain has to put into the DNS.
+type Publication struct {
+	Domain string
+	Keys   []*Key // that sign, or will
+	// Egress are our public addresses as the world sees them. Addresses that
+	// the world cannot see (private, loopback, ...) do not count.
+	Egress []netip.Addr
+}
+
+// Records are the records in the order in which to publish them: DKIM, SPF,
+// DMARC.
+func (p Publication) Records() []TXT {
+	var all []TXT
+	for _, k := range p.Keys {
+		all = append(all, dkimTXT(k))
+	}
+	slices.SortStableFunc(all, func(a, b TXT) int { // required ones first
+		return strings.Compare(string(b.Need), string(a.Need))
+	})
+	return append(all, p.spf(), p.dmarc())
+}
+
+func dkimTXT(k *Key) TXT {
+	t := TXT{Name: k.Name(), Value: Record(k), Need: Required,
+		Why: fmt.Sprintf("DKIM, RSA key of %d bits: the key that every receiver knows; without this record our signatures fail", k.Bits())}
+	if rank(k) != 0 {
+		t.Need = Optional
+		t.Why = "DKIM, Ed25519 key (RFC 8463): a second signature that newer receivers check; leave it out and they use the RSA one"
+	}
+	return t
+}
+
+// spf proposes the domain's SPF record (RFC 9989 §5.1.1).
+func (p Publication) spf() TXT {
+	t := TXT{Name: p.Domain, Need: Advice,
+		Why: "SPF: who may send for " + p.Domain + ". There may be only one (RFC 7208 section 3.2): if the name has a record that begins with v=spf1, " +
+			"add the ip4: and ip6: terms to that one. Add the include: of every other service that sends for you."}
+	var terms []string
+	for _, a := range p.Egress {
+		a = a.Unmap().WithZone("")
+		term := "ip4:" + a.String()
+		if a.Is6() {
+			term = "ip6:" + a.String()
+		}
+		if public(a) && !slices.Contains(terms, term) {
+			terms = append(terms, term)
+		}
+	}
+	if len(terms) == 0 {
+		terms = []string{"ip4:" + PublicAddress}
+		t.Placeholder = true
+		t.Why += " We cannot know the address that the world sees: behind NAT or a cloud's gateway it is none of this host's own. " +
+			"Fill it in, or set egress: in milter.yaml and ask again."
+	}
+	// ~all and not -all: under DMARC both count the same, and a receiver that
+	// rejects on -all at MAIL FROM never sees the DKIM signature that survives
+	// forwarding (RFC 9989 §7.1).
+	t.Value = "v=spf1 mx " + strings.Join(terms, " ") + " ~all"
+	return t
+}
+
+// public reports whether the world can see a as a sender.
+func public(a netip.Addr) bool {
+	shared := netip.MustParsePrefix("100.64.0.0/10") // RFC 6598: carrier-grade NAT
+	return a.IsGlobalUnicast() && !a.IsPrivate() && !shared.Contains(a)
+}
+
+// dmarc proposes the record to begin with (RFC 9989 §5.1.4).
+func (p Publication) dmarc() TXT {
+	return TXT{Name: "_dmarc." + p.Domain, Need: Advice,
+		// An address below the domain needs no permission of another one's
+		// (RFC 9990 §4).
+		Value: "v=DMARC1; p=none; rua=mailto:dmarc@" + p.Domain,
+		Why: "DMARC: begin with p=none, which changes nothing and brings you reports; the mailbox dmarc@" + p.Domain + " must exist. " +
+			"When a month of reports shows only your own mail passing, go on to p=quarantine, and after another month to p=reject, " +
+			"unless your users write to mailing lists (RFC 9989 section 7.4). Keep a record that is there already."}
+}

@@ -1,0 +1,63 @@
+package keys
+
+import (
+	"crypto/ed25519"
+	"encoding/base64"
+	"net/netip"
+	"strings"
+	"testing"
+)
+
+// rfc8463Key is the key of RFC 8463 appendix A.1.
+func rfc8463Key(t *testing.T) ed25519.PrivateKey {
+	t.Helper()
+	seed, err := base64.StdEncoding.DecodeString("nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ed25519.NewKeyFromSeed(seed)
+}
+
+// TestRecordEd25519 is RFC 8463 appendix A.2.
+func TestRecordEd25519(t *testing.T) {
+	got := Record(mustKey(t, "brisbane", rfc8463Key(t)))
+	if want := "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestRecordsOrder(t *testing.T) {
+	records := Publication{Domain: "example.com", Keys: fixedKeys(t)}.Records() // Ed25519 first
+	var got []string
+	for _, r := range records {
+		got = append(got, string(r.Need)+" "+r.Name)
+		if i := strings.IndexFunc(r.Name+r.Value+r.Why, func(c rune) bool { return c < ' ' || c > '~' }); i >= 0 {
+			t.Errorf("not ASCII: %+v", r)
+		}
+	}
+	want := "required s20261121._domainkey.example.com, optional s20261121e._domainkey.example.com, advice example.com, advice _dmarc.example.com"
+	if strings.Join(got, ", ") != want {
+		t.Errorf("got %s", strings.Join(got, ", "))
+	}
+}
+
+func TestSPF(t *testing.T) {
+	for _, tc := range []struct {
+		name        string
+		egress      []netip.Addr
+		want        string
+		placeholder bool
+	}{
+		{"unknown", nil, "v=spf1 mx ip4:<YOUR PUBLIC ADDRESS> ~all", true},
+		{"v4 and v6", addrs("192.0.2.1", "2001:db8::1"), "v=spf1 mx ip4:192.0.2.1 ip6:2001:db8::1 ~all", false},
+		{"v4-mapped, twice", addrs("::ffff:192.0.2.1", "192.0.2.1"), "v=spf1 mx ip4:192.0.2.1 ~all", false},
+		{"invisible ones only", addrs("192.168.5.2", "10.0.0.1", "100.64.1.1", "127.0.0.1", "fe80::1%eth0", "fd00::1", "0.0.0.0"), "v=spf1 mx ip4:<YOUR PUBLIC ADDRESS> ~all", true},
+		{"one visible", addrs("192.168.5.2", "203.0.113.9"), "v=spf1 mx ip4:203.0.113.9 ~all", false},
+		{"invalid", []netip.Addr{{}}, "v=spf1 mx ip4:<YOUR PUBLIC ADDRESS> ~all", true},
+	} {
+		got := Publication{Domain: "example.com", Egress: tc.egress}.spf()
+		if got.Value != tc.want || got.Placeholder != tc.placeholder || strings.Contains(got.Why, "behind NAT") != tc.placeholder {
+			t.Errorf("%s: %+v", tc.name, got)
+		}
+	}
+}
