@@ -99,7 +99,7 @@ func (c *Client) cached(q question, now time.Time) (*entry, string) {
 // not served stale: a key that was published a minute ago must not be denied
 // because the servers do not answer.
 func (e *entry) failed(now time.Time) (*entry, string) {
-	if e.err == nil && e.records != nil && now.Before(e.expires.Add(maxStale)) {
+	if e.records != nil && now.Before(e.expires.Add(maxStale)) {
 		return &entry{records: e.records, size: e.size, expires: now.Add(staleTTL)}, OutcomeStale
 	}
 	return &entry{err: e.failure}, OutcomeTemporary

@@ -227,6 +227,31 @@ func TestCallerWhoLeavesDoesNotFailTheOthers(t *testing.T) {
 	}
 }
 
+// A look-up that misses the cache just before a flight lands finds its answer
+// instead of asking again.
+func TestFlightLooksIntoTheCacheAgain(t *testing.T) {
+	f := newFake(t, withoutTCP, serving(t, "one"))
+	c := newClient(t, Config{}, f)
+	if got := lookupAs(t.Context(), c, ""); got != "ok:one" {
+		t.Fatal(got)
+	}
+	if e := c.fetch(question{"a.example", dns.TypeTXT}, nil); e.err != nil || len(f.asked()) != 1 {
+		t.Errorf("%v, asked %d times", e.err, len(f.asked()))
+	}
+}
+
+// A bug in reading an answer must not end the process.
+func TestPanicInAFlightIsTemporary(t *testing.T) {
+	c := newClient(t, Config{}, newFake(t, withoutTCP, serving(t, "one")))
+	e := c.fetch(question{"a.example", dns.TypeTXT}, func([]dns.RR) (any, int, int) { panic("a bug") })
+	if kind(e.err) != "temporary" || !strings.Contains(e.err.Error(), "a bug") {
+		t.Error(e.err)
+	}
+	if got := lookupAs(t.Context(), c, ""); got != "ok:one" {
+		t.Errorf("afterwards: %s", got)
+	}
+}
+
 func TestCacheIsBoundedByBytes(t *testing.T) {
 	big := strings.Repeat("x", 10_000)
 	f := newFake(t, withTCP, func(req *dns.Msg, a asked) []*dns.Msg {

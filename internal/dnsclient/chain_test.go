@@ -88,17 +88,20 @@ func TestChainsThatEndBadly(t *testing.T) {
 }
 
 func TestChainAcrossAnswersIsSecureOnlyAsAWhole(t *testing.T) {
-	f := newFake(t, withoutTCP, func(req *dns.Msg, a asked) []*dns.Msg {
-		m := respond(t, req, "a.example. 60 IN CNAME b.example.")
-		if a.key == "TXT b.example." {
-			m = respond(t, req, "b.example. 60 IN TXT x")
+	for _, tc := range []struct{ alias, target bool }{{true, true}, {true, false}, {false, true}} {
+		f := newFake(t, withoutTCP, func(req *dns.Msg, a asked) []*dns.Msg {
+			m := respond(t, req, "a.example. 60 IN CNAME b.example.")
+			m.AuthenticatedData = tc.alias
+			if a.key == "TXT b.example." {
+				m = respond(t, req, "b.example. 60 IN TXT x")
+				m.AuthenticatedData = tc.target
+			}
+			return []*dns.Msg{m}
+		})
+		a, err := newClient(t, Config{}, f).LookupTXT(t.Context(), "a.example")
+		if want := tc.alias && tc.target; err != nil || a.Secure != want {
+			t.Errorf("%+v: secure %v, %v, want %v", tc, a.Secure, err, want)
 		}
-		m.AuthenticatedData = a.key == "TXT a.example."
-		return []*dns.Msg{m}
-	})
-	a, err := newClient(t, Config{}, f).LookupTXT(t.Context(), "a.example")
-	if err != nil || a.Secure {
-		t.Errorf("secure %v, %v", a.Secure, err)
 	}
 }
 

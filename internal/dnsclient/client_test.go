@@ -3,7 +3,9 @@ package dnsclient
 import (
 	"errors"
 	"net/netip"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -267,7 +269,14 @@ func TestADBit(t *testing.T) {
 
 func TestCloseEndsFlights(t *testing.T) {
 	reached := make(chan struct{}, 1)
-	c := newClient(t, Config{}, newFake(t, withoutTCP, func(*dns.Msg, asked) []*dns.Msg {
+	var landed atomic.Bool
+	observe := func(string, string, time.Duration) {
+		for range 1000 { // let a Close that does not wait get ahead
+			runtime.Gosched()
+		}
+		landed.Store(true)
+	}
+	c := newClient(t, Config{Observe: observe}, newFake(t, withoutTCP, func(*dns.Msg, asked) []*dns.Msg {
 		reached <- struct{}{}
 		return nil
 	}))
@@ -278,6 +287,9 @@ func TestCloseEndsFlights(t *testing.T) {
 	}()
 	<-reached
 	c.Close()
+	if !landed.Load() {
+		t.Error("Close did not wait for the flight")
+	}
 	if err := <-failed; kind(err) != "temporary" {
 		t.Errorf("in flight: %v", err)
 	}
