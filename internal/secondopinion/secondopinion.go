@@ -11,15 +11,12 @@ package secondopinion
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
 
 	"github.com/emersion/go-msgauth/dkim"
-
-	"github.com/sealmilter/sealmilter/auth/resolve"
 )
 
 // The limits of auth's own engine. go-msgauth has none: it works in time
@@ -51,10 +48,11 @@ type Verdict struct {
 // in CRLF or LF. The verdicts are in the order of the DKIM-Signature fields,
 // top first; of more than 8, the first 8 are verified. No signature: no verdict.
 //
-// lookupTXT returns one string a record; its errors are read by
-// resolve.Temporary. It is called from several goroutines, all of which have
-// ended when VerifyMessage returns. The error says that the message could not
-// be read or is beyond the limits of 512 KiB and 1,000 fields of header.
+// lookupTXT returns one string a record, and neither records nor an error when
+// there positively are none (resolve.Void); every error is a temporary one. It
+// is called from several goroutines, all of which have ended when VerifyMessage
+// returns. The error says that the message could not be read or that its header
+// section is beyond the limits above.
 func VerifyMessage(raw io.Reader, lookupTXT func(name string) ([]string, error)) ([]Verdict, error) {
 	// go-msgauth leaves its goroutines behind when reading fails, so it is told
 	// of an end where there was an error.
@@ -66,7 +64,7 @@ func VerifyMessage(raw io.Reader, lookupTXT func(name string) ([]string, error))
 	found, err := dkim.VerifyWithOptions(io.MultiReader(bytes.NewReader(header), body), &dkim.VerifyOptions{
 		LookupTXT: func(name string) ([]string, error) {
 			records, err := lookupTXT(name)
-			if resolve.Temporary(err) {
+			if err != nil {
 				err = temporary{err}
 			}
 			return records, err
@@ -98,43 +96,37 @@ func status(err error) string {
 	return Fail
 }
 
-// LookupTXT makes the look-up that VerifyMessage wants of a Resolver.
-func LookupTXT(ctx context.Context, r resolve.Resolver) func(name string) ([]string, error) {
-	return func(name string) ([]string, error) {
-		a, err := r.LookupTXT(ctx, name)
-		return a.Records, err
-	}
-}
-
 // Prove reports why a message that we have signed with the key
 // selector._domainkey.domain does not verify against record, the text that is
-// or will be published there. The name answers with that record and no other
-// name exists, so nothing but a signature with this key can pass.
+// or will be published there. Only that name answers, so nothing but a
+// signature with this key can pass.
 func Prove(signed []byte, domain, selector, record string) error {
 	name := selector + "._domainkey." + domain
 	verdicts, err := VerifyMessage(bytes.NewReader(signed), func(asked string) ([]string, error) {
 		if strings.EqualFold(asked, name) {
 			return []string{record}, nil
 		}
-		return nil, resolve.ErrNXDomain
+		return nil, errOtherKey
 	})
 	if err != nil {
 		return err
 	}
-	reasons := errors.New("the message has no signature of this domain")
+	reason := errors.New("the message has no signature with this key")
 	for _, v := range verdicts {
-		switch {
-		case !strings.EqualFold(v.Domain, domain):
-		case v.Status == Pass:
+		switch v.Status {
+		case Pass:
 			return nil
-		default: // the last one: other keys of the domain come out as "no key"
-			if reasons = v.Err; !strings.Contains(v.Err.Error(), resolve.ErrNXDomain.Error()) {
-				return fmt.Errorf("second opinion: %s does not verify: %w", name, reasons)
-			}
+		case TempError: // errOtherKey
+		default:
+			reason = v.Err
 		}
 	}
-	return fmt.Errorf("second opinion: %s does not verify: %w", name, reasons)
+	return fmt.Errorf("second opinion: %s does not verify: %w", name, reason)
 }
+
+// errOtherKey makes a temperror of the signatures that are not to be proved:
+// the key in question never has that result.
+var errOtherKey = errors.New("not the key to prove")
 
 // readHeader reads up to and including the empty line, and adds that line to a
 // message that ends before it.
