@@ -1,0 +1,80 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// dovecotLab is a Dovecot that only authenticates, as most of our users' Postfix asks it.
+type dovecotLab struct {
+	dir  string
+	proc *proc
+}
+
+// The one account of the lab.
+const saslUser, saslPassword = "kim@good.example", "correct horse"
+
+func (d *dovecotLab) socket() string { return filepath.Join(d.dir, "auth") }
+
+func (d *dovecotLab) start() error {
+	if err := os.MkdirAll(d.dir, 0o755); err != nil {
+		return err
+	}
+	users := filepath.Join(d.dir, "users")
+	if err := os.WriteFile(users, []byte(saslUser+":{PLAIN}"+saslPassword+"\n"), 0o644); err != nil {
+		return err
+	}
+	conf := filepath.Join(d.dir, "dovecot.conf")
+	text := fmt.Sprintf(`base_dir = %[1]s/run
+state_dir = %[1]s/state
+instance_name = sealmilter-e2e
+log_path = %[1]s/dovecot.log
+protocols =
+ssl = no
+disable_plaintext_auth = no
+auth_mechanisms = plain login
+auth_cache_size = 0
+passdb {
+  driver = passwd-file
+  args = scheme=PLAIN username_format=%%u %[2]s
+}
+userdb {
+  driver = static
+  args = uid=65534 gid=65534 home=/nonexistent
+}
+service auth {
+  unix_listener %[3]s {
+    mode = 0660
+    user = postfix
+    group = postfix
+  }
+}
+`, d.dir, users, d.socket())
+	if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
+		return err
+	}
+	var err error
+	if d.proc, err = startProc("dovecot", filepath.Join(d.dir, "start.log"), nil, "dovecot", "-F", "-c", conf); err != nil {
+		return err
+	}
+	up := poll(10*time.Second, func() bool {
+		c, err := net.Dial("unix", d.socket())
+		if err == nil {
+			c.Close()
+		}
+		return err == nil || d.proc.ended()
+	})
+	if !up || d.proc.ended() {
+		text, _ := os.ReadFile(d.proc.log)
+		more, _ := os.ReadFile(filepath.Join(d.dir, "dovecot.log"))
+		return fmt.Errorf("dovecot offers no %s: %s%s", d.socket(), text, more)
+	}
+	return nil
+}
+
+func (d *dovecotLab) stop() { d.proc.stop(5 * time.Second) }

@@ -1,0 +1,49 @@
+#!/bin/sh
+# Installs what the end-to-end suite needs from Debian's packages: the MTA, two name servers, a SASL
+# server and two foreign DKIM verifiers. Nothing that it installs is started or configured: the suite
+# brings up its own instances below a temporary directory. Safe to run again; quick when all is there.
+set -eu
+
+packages="postfix dovecot-core nsd unbound python3 python3-dkim python3-dnspython python3-nacl opendkim-tools util-linux"
+
+missing=""
+for p in $packages; do
+	[ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null || true)" = installed ] || missing="$missing $p"
+done
+if [ -z "$missing" ]; then
+	echo "e2e packages: all there"
+	exit 0
+fi
+
+sudo=""
+if [ "$(id -u)" != 0 ]; then
+	command -v sudo >/dev/null || { echo "error: needs root or sudo to install:$missing" >&2; exit 1; }
+	sudo="sudo"
+fi
+
+# 101 from policy-rc.d means "do not start": a Debian package starts its service on installation otherwise.
+# A policy that is already there (containers ship one) is left alone.
+policy=/usr/sbin/policy-rc.d
+made_policy=""
+if [ ! -e "$policy" ]; then
+	printf '#!/bin/sh\nexit 101\n' | $sudo tee "$policy" >/dev/null
+	$sudo chmod 0755 "$policy"
+	made_policy=1
+fi
+cleanup() { [ -z "$made_policy" ] || $sudo rm -f "$policy"; }
+trap cleanup EXIT
+
+# Postfix asks what kind of site this is. Not when it was installed before: that answer is the admin's.
+if [ ! -e /etc/postfix/main.cf ]; then
+	printf '%s\n' \
+		"postfix postfix/main_mailer_type select Local only" \
+		"postfix postfix/mailname string host.invalid" | $sudo debconf-set-selections
+fi
+
+apt="$sudo env DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l apt-get -q -y -o Dpkg::Use-Pty=0"
+# shellcheck disable=SC2086  # word splitting is wanted in the package list
+if ! $apt install --no-install-recommends $missing; then
+	$apt update # the package list may be missing or old
+	$apt install --no-install-recommends $missing
+fi
+echo "e2e packages: installed$missing"

@@ -1,0 +1,78 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// world is what TestMain brought up; tests reach it by need.
+var world struct {
+	lab  *lab
+	skip string // why there is no lab
+}
+
+// programs are what the suite runs besides sealmilter, all from Debian packages (install-packages.sh).
+var programs = []string{"postfix", "postconf", "nsd", "unbound", "dovecot", "opendkim-testmsg", "unshare", "/usr/bin/python3"}
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	os.Exit(runAll(m))
+}
+
+func runAll(m *testing.M) int {
+	if why := missing(); why != "" {
+		world.skip = why
+		return m.Run() // every test skips, or fails under SEALMILTER_CI=1
+	}
+	l, err := newLab()
+	if err == nil {
+		world.lab = l
+		err = l.start()
+	}
+	code := 1
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "e2e: bringing up the lab: %v\n", err)
+	} else {
+		code = m.Run()
+	}
+	if l != nil {
+		l.stop()
+		l.leave(code != 0)
+	}
+	return code
+}
+
+// missing says what the machine lacks, in one line, or nothing.
+func missing() string {
+	if os.Geteuid() != 0 {
+		return "needs root: Postfix's master and its set-gid commands do not run without"
+	}
+	var lacks []string
+	for _, p := range programs {
+		if _, err := exec.LookPath(p); err != nil {
+			lacks = append(lacks, p)
+		}
+	}
+	if lacks == nil {
+		return ""
+	}
+	return "missing " + strings.Join(lacks, ", ") + ": run test/e2e/install-packages.sh"
+}
+
+// need hands out the lab. Without one the test skips, or fails where the suite must not be skipped.
+func need(t *testing.T) *lab {
+	t.Helper()
+	if world.lab == nil {
+		if os.Getenv("SEALMILTER_CI") == "1" {
+			t.Fatal(world.skip)
+		}
+		t.Skip(world.skip)
+	}
+	return world.lab
+}
