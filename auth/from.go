@@ -8,7 +8,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/sealmilter/sealmilter/auth/header"
-	"github.com/sealmilter/sealmilter/auth/resolve"
 )
 
 // Limits of what ParseAuthor keeps of a From field. The whole field is parsed
@@ -205,7 +204,7 @@ func (p *mailboxParser) displayName() error {
 		}
 		word := p.text[i+1]
 		if word.kind == '@' || word.kind == tokWord && strings.Contains(strings.TrimSuffix(word.text, "."), ".") {
-			if d, err := resolve.CanonicalName(word.text); err != nil || d != p.angle {
+			if d, err := canonicalName(word.text); err != nil || d != p.angle {
 				return errors.New("second address in a display name")
 			}
 		}
@@ -267,7 +266,7 @@ func (p *mailboxParser) domain(raw string) (string, error) {
 	if d, ok := p.raw[raw]; ok {
 		return d, nil
 	}
-	d, err := resolve.CanonicalName(raw)
+	d, err := canonicalName(raw)
 	if err != nil {
 		return "", errors.New("invalid domain in the From field")
 	}
