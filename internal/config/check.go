@@ -1,0 +1,166 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/sealmilter/sealmilter/policy"
+)
+
+// check looks at what no single value can know.
+func (d *decoder) check(c *Config) {
+	d.checkListen(c)
+	d.checkNetworks(c)
+	d.checkSign(c)
+	d.checkVerify(c)
+	d.checkLimits(c)
+	d.checkPolicy(c)
+}
+
+func (d *decoder) checkListen(c *Config) {
+	if len(c.Listen) == 0 {
+		d.failAt("listen", "listen is empty", "leave it away for "+Default().Listen[0].Addr.Text)
+	}
+	seen := map[string]bool{}
+	if c.Admin.Addr != "" {
+		seen[c.Admin.Addr] = true
+		if c.Admin.Network != "unix" {
+			d.failAt("admin", "admin must be a unix socket", "its file mode is what protects it")
+		}
+	}
+	for i, l := range c.Listen {
+		path := fmt.Sprintf("listen[%d]", i)
+		switch {
+		case l.Addr.Addr == "" && d.lines[path] > 0 && !d.failedAt(d.lines[path]):
+			d.failAt(path, "a listener without address", "")
+		case l.Addr.Addr == "":
+		case seen[l.Addr.Addr]:
+			d.failAt(path, fmt.Sprintf("%s is used twice", l.Addr), "")
+		case l.Addr.open():
+			d.warnAt(path, fmt.Sprintf("%s lets every host connect", l.Addr), "a milter knows no passwords: write inet:127.0.0.1:PORT, or close the port in the firewall")
+		}
+		seen[l.Addr.Addr] = true
+	}
+}
+
+// failedAt: the line has a problem already, so that another one is noise.
+func (d *decoder) failedAt(line int) bool {
+	return slices.ContainsFunc(d.problems, func(p Problem) bool { return p.Line == line && p.Severity == Error })
+}
+
+func (d *decoder) checkNetworks(c *Config) {
+	for i, n := range c.Outbound.Networks {
+		if n.IsValid() && n.Bits() == 0 {
+			d.failAt(fmt.Sprintf("outbound.networks[%d]", i), fmt.Sprintf("%s is everybody: we would sign spam", n), "list your own networks only")
+		}
+	}
+	for i, r := range c.Inbound.Relays {
+		for j, n := range c.Outbound.Networks {
+			if r.IsValid() && n.IsValid() && r.Overlaps(n) {
+				d.failAt(fmt.Sprintf("inbound.relays[%d]", i), fmt.Sprintf("%s overlaps %s of outbound.networks", r, n),
+					fmt.Sprintf("mail from there is either ours to sign or foreign to check; see line %d", d.lines[fmt.Sprintf("outbound.networks[%d]", j)]))
+			}
+		}
+	}
+	for i, a := range c.Egress {
+		if a.IsValid() && (a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsUnspecified() || sharedSpace.Contains(a)) {
+			d.warnAt(fmt.Sprintf("egress[%d]", i), fmt.Sprintf("%s is not a public address", a), "write the address that other hosts see; behind NAT it is the gateway's")
+		}
+	}
+}
+
+// RFC 6598: carrier-grade NAT.
+var sharedSpace = netip.MustParsePrefix("100.64.0.0/10")
+
+// Fields that no signature may cover: RFC 6376 §5.4 (Return-Path changes in
+// transit, DKIM-Signature is covered anyway), and those that we take out.
+var neverSign = []string{"Return-Path", "DKIM-Signature", "Authentication-Results", policy.QuarantineField}
+
+// RFC 6376 §5.4.1, and mta-notes: several of them, or removed on the way.
+var rarelySign = []string{"Received", "Comments", "Keywords", "Bcc", "Resent-Bcc", "Content-Length", "Full-Name"}
+
+func (d *decoder) checkSign(c *Config) {
+	s := &c.Sign
+	if s.Keys == "" {
+		d.failAt("sign.keys", "sign.keys is empty", "leave it away for "+Default().Sign.Keys)
+	}
+	first := map[string]int{}
+	for i, dom := range s.Domains {
+		path := fmt.Sprintf("sign.domains[%d]", i)
+		if line, twice := first[dom.Name]; twice && dom.Name != "" {
+			d.failAt(path, fmt.Sprintf("domain %s is listed twice", dom.Name), fmt.Sprintf("it is in line %d already", line))
+		} else {
+			first[dom.Name] = d.lines[path]
+		}
+		if dom.Name != "" && !strings.Contains(dom.Name, ".") {
+			d.warnAt(path, fmt.Sprintf("domain %s has no dot", dom.Name), "")
+		}
+		d.twice(path+".selectors", dom.Selectors)
+	}
+	d.twice("sign.headers", s.Headers)
+	d.twice("sign.oversign", s.Oversign)
+	// RFC 6376 §5.4: From MUST be signed.
+	if !containsFold(s.Headers, "From") {
+		d.failAt("sign.headers", "sign.headers lacks From", "a signature without From is worth nothing (RFC 6376 §5.4)")
+	}
+	for _, list := range []struct {
+		path  string
+		names []string
+	}{{"sign.headers", s.Headers}, {"sign.oversign", s.Oversign}} {
+		for i, name := range list.names {
+			path := fmt.Sprintf("%s[%d]", list.path, i)
+			if containsFold(neverSign, name) {
+				d.failAt(path, name+" must not be signed", "it is changed or removed before others see the mail")
+			} else if containsFold(rarelySign, name) {
+				d.warnAt(path, name+" is often changed or removed on the way, which breaks the signature", "leave it away (RFC 6376 §5.4.1)")
+			}
+		}
+	}
+	if strings.HasPrefix(s.Canonicalization, "simple/") && c.MTA == "sendmail" {
+		d.warnAt("sign.canonicalization", "Sendmail rewrites address fields, which breaks simple header signatures", "relaxed/relaxed")
+	}
+}
+
+func (d *decoder) twice(path string, names []string) {
+	for i, n := range names {
+		if n != "" && containsFold(names[:i], n) {
+			d.failAt(fmt.Sprintf("%s[%d]", path, i), fmt.Sprintf("%s is in %s twice", n, path), "")
+		}
+	}
+}
+
+func containsFold(list []string, s string) bool {
+	return slices.ContainsFunc(list, func(x string) bool { return strings.EqualFold(x, s) })
+}
+
+func (d *decoder) checkVerify(c *Config) {
+	if c.Verify.DMARC && !c.Verify.SPF && !c.Verify.DKIM {
+		d.failAt("verify", "verify.dmarc needs spf or dkim", "without both every message fails; set dmarc: false as well")
+	}
+	if s := c.ARC.Seal; s != (Seal{}) && (s.Domain == "" || s.Selector == "") {
+		d.failAt("arc.seal", "arc.seal needs domain and selector", "{domain: example.com, selector: s1, for: forwarded}")
+	}
+}
+
+func (d *decoder) checkLimits(c *Config) {
+	if c.Limits.HeaderSize < c.Limits.FieldSize {
+		d.failAt("limits.header_size", fmt.Sprintf("limits.header_size %s is below limits.field_size %s", c.Limits.HeaderSize, c.Limits.FieldSize), "")
+	}
+	if c.DNS.Timeout > c.Limits.MessageTimeout {
+		d.warnAt("dns.timeout", fmt.Sprintf("dns.timeout %s is longer than limits.message_timeout %s", c.DNS.Timeout, c.Limits.MessageTimeout), "")
+	}
+}
+
+func (d *decoder) checkPolicy(c *Config) {
+	p, problems := policy.Compile(&c.Policy.Rules.Node, policy.Options{Quarantine: c.Policy.Quarantine, DMARCReject: c.Policy.DMARCReject})
+	for _, x := range problems {
+		sev := Error
+		if x.Warning {
+			sev = Warning
+		}
+		d.problems = append(d.problems, Problem{Line: x.Line, Message: x.Message, Hint: x.Hint, Severity: sev})
+	}
+	c.Policy.Compiled = p
+}

@@ -1,0 +1,65 @@
+package config
+
+import (
+	"time"
+
+	"github.com/sealmilter/sealmilter/policy"
+)
+
+// Default is the configuration that an empty section means. AuthservID is the
+// one value that has to be found out (Loader.Hostname).
+func Default() *Config {
+	return &Config{
+		Listen: []Listener{{Addr: mustAddress("unix:/run/sealmilter/milter.sock"), Direction: "auto"}},
+		Socket: Socket{Mode: 0o660},
+		MTA:    "auto",
+		Admin:  mustAddress("unix:/run/sealmilter/admin.sock"),
+		DNS:    DNS{Timeout: 3 * time.Second, CacheSize: 10000},
+		Outbound: Outbound{
+			Local:         true,
+			Authenticated: true,
+			DaemonNames:   []string{"ORIGINATING"}, // Postfix's milter_macro_daemon_name for submission
+			Reinjected:    "skip",
+		},
+		Sign: Sign{
+			Keys:             "/var/lib/sealmilter/keys",
+			RequirePublished: true,
+			Canonicalization: "relaxed/relaxed",
+			// RFC 6376 §5.4.1's core of a message, and what readers act upon.
+			Headers: []string{
+				"From", "Sender", "Reply-To", "To", "Cc", "Subject", "Date", "Message-ID", "In-Reply-To", "References",
+				"MIME-Version", "Content-Type", "Content-Transfer-Encoding",
+				"List-Id", "List-Help", "List-Unsubscribe", "List-Unsubscribe-Post", "List-Subscribe", "List-Post", "List-Owner", "List-Archive",
+			},
+			// RFC 6376 §8.15: a field added later breaks the signature.
+			Oversign: []string{"From", "Reply-To", "To", "Cc", "Subject", "Content-Type"},
+			Via:      "direct",
+			RSA:      "auto",
+			Senders:  emptyTree(policy.Map),
+			Rotate:   emptyTree(policy.Map),
+		},
+		Verify: Verify{SPF: true, DKIM: true, DMARC: true, IPRev: true},
+		Policy: Policy{
+			Quarantine:  "tag",
+			DMARCReject: "reject",
+			Rules:       Tree{policy.Node{Kind: policy.List, Items: []policy.Node{{Kind: policy.Scalar, Scalar: "defaults"}}}},
+		},
+		Forwarders: emptyTree(policy.List),
+		Reports:    emptyTree(policy.Map),
+		Limits: Limits{
+			FieldSize:         128 << 10, // Postfix sends up to 102,400 bytes (header_size_limit)
+			HeaderSize:        512 << 10,
+			HeaderFields:      1000,
+			Signatures:        8,
+			DNSQuestions:      120,
+			MessageTimeout:    10 * time.Second, // the MTAs wait 300 s for us
+			Connections:       1000,
+			OutboundShare:     20,
+			PacketSize:        1 << 20,
+			IdleTimeout:       7210 * time.Second, // libmilter's: the MTA is silent during DATA
+			FrameTimeout:      30 * time.Second,
+			FirstFrameTimeout: 10 * time.Second,
+		},
+		Log: Log{Format: "text", Level: "info"},
+	}
+}

@@ -1,0 +1,98 @@
+package config
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// LastGoodName is the file in the state directory that holds the last
+// configuration that worked.
+const LastGoodName = "last-good"
+
+// SaveLastGood keeps the text of a configuration that worked in dir. The file
+// is replaced as a whole or not at all; the same text is not written again.
+func SaveLastGood(dir string, data []byte) (err error) {
+	path := filepath.Join(dir, LastGoodName)
+	if old, problems := readFile(path); problems == nil && bytes.Equal(old, data) {
+		return nil
+	}
+	tmp, err := os.CreateTemp(dir, LastGoodName+".*.tmp") // mode 0600
+	if err != nil {
+		return fmt.Errorf("keep the configuration: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(tmp.Name())
+			err = fmt.Errorf("keep the configuration: %w", err)
+		}
+	}()
+	_, err = tmp.Write(data)
+	if err == nil {
+		err = tmp.Sync()
+	}
+	if cerr := tmp.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = os.Rename(tmp.Name(), path)
+	}
+	if err != nil {
+		return err
+	}
+	// The rename itself must survive a power failure, where the file system
+	// lets a directory be synced.
+	if d, derr := os.Open(dir); derr == nil {
+		_ = d.Sync()
+		d.Close()
+	}
+	return nil
+}
+
+// Loaded is what serve runs with.
+type Loaded struct {
+	Config *Config
+	// Data is the text of Config: pass it to SaveLastGood when everything that
+	// depends on it has started.
+	Data []byte
+	// Path the text came from.
+	Path string
+	// Degraded: the file is bad, and this is the last one that worked.
+	Degraded bool
+}
+
+// LoadWithFallback reads the file at path, and where it is bad the last good
+// one in dir. Config is nil when neither can be used, and always when the file
+// is bad and strict is set. The problems are those of the file at path; the
+// last one says what is used instead.
+func (l Loader) LoadWithFallback(path, dir string, strict bool) (Loaded, Problems) {
+	data, problems := readFile(path)
+	if problems == nil {
+		var c *Config
+		if c, problems = l.Parse(path, data); c != nil {
+			return Loaded{Config: c, Data: data, Path: path}, problems
+		}
+	}
+	if strict {
+		return Loaded{}, problems
+	}
+	good := filepath.Join(dir, LastGoodName)
+	data, missing := readFile(good)
+	if missing != nil {
+		return Loaded{}, problems
+	}
+	c, bad := l.Parse(good, data)
+	if c == nil {
+		return Loaded{}, append(problems, bad...)
+	}
+	return Loaded{Config: c, Data: data, Path: good, Degraded: true}, append(problems, Problem{
+		File: path, Severity: Warning, Message: "running with the last configuration that worked, " + good,
+		Hint: "correct the file, then: sealmilter reload",
+	})
+}
+
+// LoadWithFallback reads as Loader.LoadWithFallback does.
+func LoadWithFallback(path, dir string, strict bool) (Loaded, Problems) {
+	return Loader{}.LoadWithFallback(path, dir, strict)
+}

@@ -1,0 +1,200 @@
+package config
+
+import (
+	"encoding"
+	"fmt"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sealmilter/sealmilter/auth/resolve"
+	"github.com/sealmilter/sealmilter/policy"
+)
+
+const maxString = 1024 // bytes of any text in the file
+
+// setText parses one scalar into v and checks it as its tags say.
+func setText(v reflect.Value, s string, tag reflect.StructTag) error {
+	if len(s) > maxString {
+		return fmt.Errorf("longer than %d bytes", maxString)
+	}
+	var err error
+	switch p := v.Addr().Interface().(type) {
+	case *string:
+		if err = checkString(&s, tag); err == nil {
+			*p = s
+		}
+	case *bool:
+		*p, err = parseBool(s)
+	case *int:
+		if *p, err = strconv.Atoi(s); err != nil {
+			return fmt.Errorf("%s is not a whole number", quote(s))
+		}
+		err = inRange(int64(*p), s, tag, func(t string) (int64, error) { return strconv.ParseInt(t, 10, 64) })
+	case *Size:
+		if err = p.UnmarshalText([]byte(s)); err == nil {
+			err = inRange(int64(*p), s, tag, policy.ParseSize)
+		}
+	case *time.Duration:
+		if *p, err = parseDuration(s); err == nil {
+			err = inRange(int64(*p), s, tag, func(t string) (int64, error) { d, err := time.ParseDuration(t); return int64(d), err })
+		}
+	case *netip.Prefix:
+		*p, err = parsePrefix(s)
+	case *netip.Addr:
+		*p, err = parseAddr(s)
+	case *netip.AddrPort:
+		*p, err = parseServer(s)
+	case encoding.TextUnmarshaler:
+		err = p.UnmarshalText([]byte(s))
+	}
+	return err
+}
+
+// inRange checks the tags min and max.
+func inRange(n int64, s string, tag reflect.StructTag, parse func(string) (int64, error)) error {
+	for _, side := range []string{"min", "max"} {
+		limit, ok := tag.Lookup(side)
+		if !ok {
+			continue
+		}
+		l, err := parse(limit)
+		if err != nil {
+			return err
+		}
+		if side == "min" && n < l || side == "max" && n > l {
+			return hinted{fmt.Sprintf("%s is out of range", s), fmt.Sprintf("from %s to %s", tag.Get("min"), tag.Get("max"))}
+		}
+	}
+	return nil
+}
+
+func parseBool(s string) (bool, error) {
+	switch s {
+	case "true":
+		return true, nil
+	case "false":
+		return false, nil
+	}
+	hint := "write true or false"
+	switch strings.ToLower(s) {
+	case "yes", "on", "y", "1", "true":
+		hint = "write true"
+	case "no", "off", "n", "0", "false":
+		hint = "write false"
+	}
+	return false, hinted{quote(s) + " is neither true nor false", hint}
+}
+
+// parseDuration reads Go's durations and whole days ("7d").
+func parseDuration(s string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		if n, err := strconv.ParseUint(days, 10, 16); err == nil {
+			return time.Duration(n) * 24 * time.Hour, nil
+		}
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		hint := "write 500ms, 3s, 5m, 2h or 7d"
+		if _, e := strconv.Atoi(s); e == nil {
+			hint = "write " + s + "s for seconds"
+		}
+		return 0, hinted{quote(s) + " is not a duration", hint}
+	}
+	return d, nil
+}
+
+func parsePrefix(s string) (netip.Prefix, error) {
+	p, err := policy.ParsePrefix(s)
+	if err != nil {
+		msg, hint, _ := strings.Cut(err.Error(), "\n")
+		return p, hinted{msg, hint}
+	}
+	return p, nil
+}
+
+func parseAddr(s string) (netip.Addr, error) {
+	a, err := netip.ParseAddr(s)
+	if err != nil || a.Zone() != "" {
+		return netip.Addr{}, hinted{quote(s) + " is not an IP address", "192.0.2.1 or 2001:db8::1"}
+	}
+	return a.Unmap(), nil
+}
+
+// parseServer reads a name server: address, or address and port.
+func parseServer(s string) (netip.AddrPort, error) {
+	if a, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
+		return netip.AddrPortFrom(a.Unmap(), 53), nil
+	}
+	ap, err := netip.ParseAddrPort(s)
+	if err != nil || ap.Port() == 0 {
+		return netip.AddrPort{}, hinted{quote(s) + " is not the address of a name server", `write "127.0.0.1:53" or "[::1]:53"; names cannot be looked up yet`}
+	}
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port()), nil
+}
+
+// checkString checks a text as its tags say, and may put it into its one form.
+func checkString(s *string, tag reflect.StructTag) error {
+	if i := strings.IndexFunc(*s, func(r rune) bool { return r < ' ' || r == 0x7f }); i >= 0 {
+		return fmt.Errorf("a control character (byte %d)", i+1)
+	}
+	if words, ok := tag.Lookup("words"); ok {
+		allowed := strings.Fields(words)
+		if slices.Contains(allowed, *s) {
+			return nil
+		}
+		hint := "allowed: " + strings.Join(allowed, ", ")
+		if n := policy.Nearest(*s, allowed); n != "" {
+			hint = fmt.Sprintf("did you mean %q?", n)
+		}
+		return hinted{"unknown word " + quote(*s), hint}
+	}
+	if *s == "" {
+		return nil // whether it may be empty is a matter of check.go
+	}
+	switch tag.Get("check") {
+	case "domain":
+		c, err := resolve.CanonicalName(*s)
+		if err != nil {
+			return hinted{quote(*s) + " is not a domain name", domainHint(*s)}
+		}
+		*s = c
+	case "path":
+		if !filepath.IsAbs(*s) {
+			return hinted{quote(*s) + " is not an absolute path", "begin it with /"}
+		}
+		*s = filepath.Clean(*s)
+	case "token":
+		if len(*s) > 64 || strings.ContainsAny(*s, " \t:,/") {
+			return fmt.Errorf("%s is not a name", quote(*s))
+		}
+	case "field":
+		// RFC 5322 §3.6.8.
+		if len(*s) > 76 || strings.ContainsFunc(*s, func(r rune) bool { return r <= ' ' || r > '~' || r == ':' || r == ';' }) {
+			return hinted{quote(*s) + " is not a header field name", "without colon"}
+		}
+	case "hostport":
+		host, port, err := net.SplitHostPort(*s)
+		if n, e := strconv.ParseUint(port, 10, 16); err != nil || e != nil || n == 0 || strings.ContainsAny(host, " /") {
+			return hinted{quote(*s) + " is not HOST:PORT", `write "127.0.0.1:8890"`}
+		}
+	}
+	return nil
+}
+
+func domainHint(s string) string {
+	switch {
+	case strings.HasPrefix(s, "*."):
+		return fmt.Sprintf("write %s; subdomains are included", s[2:])
+	case strings.Contains(s, "@"):
+		return "only the part behind the @"
+	case strings.Contains(s, "://"), strings.Contains(s, "/"):
+		return "only the name, no URL"
+	}
+	return ""
+}

@@ -1,0 +1,137 @@
+package config
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the files that tests compare with")
+
+// named is a Loader on a host with a proper name.
+func named() Loader {
+	return Loader{Hostname: func() (string, error) { return "mail.example.com", nil }}
+}
+
+// TestWrong: one mistake a file, and beside it, whole, what check prints.
+func TestWrong(t *testing.T) {
+	files, err := filepath.Glob("testdata/wrong/*.yaml")
+	if err != nil || len(files) < 30 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".yaml"), func(t *testing.T) {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, problems := named().Parse("milter.yaml", data)
+			if c != nil || !problems.Failed() {
+				t.Error("no error")
+			}
+			golden := strings.TrimSuffix(file, ".yaml") + ".txt"
+			if *update {
+				if err := os.WriteFile(golden, []byte(problems.String()), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := problems.String(); got != string(want) {
+				t.Errorf("got\n%swant\n%s", got, want)
+			}
+			if problems.Err() == nil {
+				t.Error("Err is nil")
+			}
+		})
+	}
+}
+
+func TestHostname(t *testing.T) {
+	const hint = "\n  hint: set authserv_id to the name of your mail system, such as mail.example.com\n"
+	for _, tt := range []struct {
+		name, host string
+		err        error
+		yaml       string
+		want       string // the id, or problems when it begins with milter.yaml
+	}{
+		{"full name", "Mail.Example.COM.", nil, "mta: auto", "mail.example.com"},
+		{"set in the file", "mail", nil, "authserv_id: mx.example.org", "mx.example.org"},
+		{"null is not set", "mail.example.com", nil, "authserv_id:", "mail.example.com"},
+		{"U-label", "", nil, "authserv_id: 예.example", "xn--2j5b.example"},
+		{"no dot", "mail", nil, "mta: auto", `milter.yaml: authserv_id is not set, and this host is only called "mail"` + hint},
+		{"localhost", "localhost.localdomain", nil, "mta: auto", `milter.yaml: authserv_id is not set, and this host is only called "localhost.localdomain"` + hint},
+		{"empty", "", nil, "mta: auto", `milter.yaml: authserv_id is not set, and this host is only called ""` + hint},
+		{"unknown", "", errors.New("no such thing"), `authserv_id: ""`, "milter.yaml:1: authserv_id is not set, and the name of this host is unknown: no such thing" + hint},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			l := Loader{Hostname: func() (string, error) { return tt.host, tt.err }}
+			c, problems := l.Parse("milter.yaml", []byte(tt.yaml))
+			got := problems.String()
+			if c != nil {
+				got = c.AuthservID
+			}
+			if got != tt.want {
+				t.Errorf("got  %s\nwant %s", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestWarnings are usable configurations with a remark.
+func TestWarnings(t *testing.T) {
+	for yaml, want := range map[string]string{
+		"authserv_id: acme":                                      "milter.yaml:1: warning: authserv_id: acme has no dot; another site may use the same\n  hint: set authserv_id to the name of your mail system, such as mail.example.com\n",
+		"listen: [inet:8891]":                                    "milter.yaml:1: warning: inet:8891 lets every host connect\n  hint: a milter knows no passwords: write inet:127.0.0.1:PORT, or close the port in the firewall\n",
+		"egress: [100.64.1.1]":                                   "milter.yaml:1: warning: 100.64.1.1 is not a public address\n  hint: write the address that other hosts see; behind NAT it is the gateway's\n",
+		"dns: {timeout: 30s}":                                    "milter.yaml:1: warning: dns.timeout 30s is longer than limits.message_timeout 10s\n",
+		"sign: {domains: [local]}":                               "milter.yaml:1: warning: domain local has no dot\n",
+		"sign: {headers: [From, Bcc]}":                           "milter.yaml:1: warning: Bcc is often changed or removed on the way, which breaks the signature\n  hint: leave it away (RFC 6376 §5.4.1)\n",
+		"mta: sendmail\nsign: {canonicalization: simple/simple}": "milter.yaml:2: warning: Sendmail rewrites address fields, which breaks simple header signatures\n  hint: relaxed/relaxed\n",
+		"policy: {rules: [{name: a, action: accept}, defaults]}": "milter.yaml:1: warning: this rule is never reached\n  hint: the rule of line 1 has no \"if\" and takes every message\n",
+	} {
+		c, problems := named().Parse("milter.yaml", []byte(yaml))
+		if got := problems.String(); c == nil || got != want || problems.Err() != nil {
+			t.Errorf("%s\ngot  %swant %s", yaml, got, want)
+		}
+	}
+}
+
+func TestManyProblems(t *testing.T) {
+	c, problems := named().Parse("milter.yaml", []byte("listen: ["+strings.Repeat("x,", 500)+"]\negress: ["+strings.Repeat("10.0.0.1,", 500)+"]\n"))
+	if c != nil || len(problems) > 101 {
+		t.Errorf("%d problems", len(problems))
+	}
+	// Warnings alone must not turn into an error, nor hide one.
+	warn := "egress:\n" + strings.Repeat(" - 10.0.0.1\n", 200)
+	if c, problems := named().Parse("milter.yaml", []byte(warn)); c == nil || len(problems) != 101 {
+		t.Errorf("%d problems", len(problems))
+	}
+	if c, problems := named().Parse("milter.yaml", []byte(warn+"mta: exim\n")); c != nil || !problems.Failed() {
+		t.Error("the error behind the warnings is lost")
+	}
+}
+
+func TestTooLarge(t *testing.T) {
+	_, problems := named().Parse("milter.yaml", []byte("mta: auto #"+strings.Repeat("x", 1<<20)))
+	if got := problems.String(); got != "milter.yaml: the file is larger than 1048576 bytes\n" {
+		t.Error(got)
+	}
+}
+
+func TestLoadMissing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "milter.yaml")
+	_, problems := named().Load(path)
+	if got := problems.String(); !strings.HasPrefix(got, path+": cannot be read: no such file or directory\n  hint: the smallest useful file") {
+		t.Error(got)
+	}
+	_, problems = named().Load(t.TempDir())
+	if !strings.Contains(problems.String(), "cannot be read: is a directory") {
+		t.Error(problems)
+	}
+}
