@@ -43,7 +43,8 @@ func TestDomainWithBrokenKey(t *testing.T) {
 	wantSigned(t, l, "good.example", l.sink.wait(t, other))
 }
 
-// TestKeysAndDNSText: keys made by root are private and belong to the folder's owner, and NSD serves what `dns` prints.
+// TestKeysAndDNSText: keys made by root are private and belong to the folder's owner, and NSD serves what `dns` prints. Nothing
+// overwrites them.
 func TestKeysAndDNSText(t *testing.T) {
 	l := need(t)
 	found := 0
@@ -59,6 +60,9 @@ func TestKeysAndDNSText(t *testing.T) {
 				continue
 			}
 			found++
+			if _, err := l.daemon.cli("keys", "new", "--config", l.daemon.config(), "--selector", selector, domain); err == nil {
+				t.Errorf("keys new took the existing selector %s of %s", selector, domain)
+			}
 			out, err := run(nil, "stat", "-c", "%a %U", dir+"/"+e.Name())
 			if err != nil || strings.TrimSpace(string(out)) != "600 nobody" {
 				t.Errorf("%s/%s: %s %v, want 600 nobody", domain, e.Name(), out, err)
@@ -66,6 +70,14 @@ func TestKeysAndDNSText(t *testing.T) {
 			txt, err := l.dns.txt(selector + "._domainkey." + domain)
 			if err != nil || len(txt) != 1 || !strings.HasPrefix(txt[0], "v=DKIM1;") {
 				t.Errorf("%s._domainkey.%s: %q %v", selector, domain, txt, err)
+			}
+		}
+	}
+	for _, domain := range ourDomains {
+		for name, want := range map[string]string{domain: "v=spf1 ", "_dmarc." + domain: "v=DMARC1;"} {
+			txt, err := l.dns.txt(name)
+			if err != nil || len(txt) != 1 || !strings.HasPrefix(txt[0], want) {
+				t.Errorf("advice for %s: %q %v", name, txt, err)
 			}
 		}
 	}
