@@ -11,9 +11,20 @@ import (
 // configuration that worked.
 const LastGoodName = "last-good"
 
-// SaveLastGood keeps the text of a configuration that worked in dir. The file
-// is replaced as a whole or not at all; the same text is not written again.
-func SaveLastGood(dir string, data []byte) (err error) {
+// origin is the first line of the copy: it only stands in for the file that it
+// is a copy of.
+func origin(from string) []byte {
+	if abs, err := filepath.Abs(from); err == nil {
+		from = abs
+	}
+	return fmt.Appendf(nil, "# sealmilter: last good copy of %q\n", from)
+}
+
+// SaveLastGood keeps the text of a configuration that worked, the file at from,
+// in dir. The copy is replaced as a whole or not at all; the same text is not
+// written again.
+func SaveLastGood(dir, from string, data []byte) (err error) {
+	data = append(origin(from), data...)
 	path := filepath.Join(dir, LastGoodName)
 	if old, problems := readFile(path); problems == nil && bytes.Equal(old, data) {
 		return nil
@@ -79,7 +90,8 @@ func (l Loader) LoadWithFallback(path, dir string, strict bool) (Loaded, Problem
 	}
 	good := filepath.Join(dir, LastGoodName)
 	data, missing := readFile(good)
-	if missing != nil {
+	data, ours := bytes.CutPrefix(data, origin(path))
+	if missing != nil || !ours {
 		return Loaded{}, problems
 	}
 	c, bad := l.Parse(good, data)

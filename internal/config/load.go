@@ -106,7 +106,11 @@ func systemHostname() (string, error) {
 	return name, nil
 }
 
-// readFile reads at most a little more than a configuration may have.
+// maxOrigin is room for the first line of a last good copy.
+const maxOrigin = 16 << 10
+
+// readFile reads at most a little more than a configuration may have, so that
+// parseTree sees that it is too large.
 func readFile(path string) ([]byte, Problems) {
 	fail := func(err error) ([]byte, Problems) {
 		p := Problem{File: path, Message: "cannot be read: " + reason(err)}
@@ -120,7 +124,7 @@ func readFile(path string) ([]byte, Problems) {
 		return fail(err)
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+maxOrigin))
 	if err != nil {
 		return fail(err)
 	}
