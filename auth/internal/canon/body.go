@@ -21,8 +21,8 @@ const bufferSize = 2048
 type Body struct {
 	canon Canonicalization
 	hash  hash.Hash
-	limit int64 // l=, math.MaxInt64 without
-	left  int64 // how much of limit is not yet hashed
+	limit int64 // l=, -1 without
+	left  int64 // how much may still be hashed
 
 	crlfs int64
 	wsp   bool // only Relaxed holds white space
@@ -39,10 +39,12 @@ type Body struct {
 // NewBody returns a hasher for c; anything but Relaxed is Simple. limit is the
 // number of canonical bytes to hash (l=, RFC 6376 §3.5); negative means all.
 func NewBody(c Canonicalization, limit int64) *Body {
+	limit = max(limit, -1)
+	left := limit
 	if limit < 0 {
-		limit = math.MaxInt64
+		left = math.MaxInt64
 	}
-	return &Body{canon: c, hash: sha256.New(), limit: limit, left: limit}
+	return &Body{canon: c, hash: sha256.New(), limit: limit, left: left}
 }
 
 // Write takes the next chunk of the body. After Sum it does nothing.
@@ -80,7 +82,7 @@ func (b *Body) Sum() [sha256.Size]byte {
 
 // Short reports, after Sum, whether the canonical body is shorter than the
 // limit, which l= must not be (RFC 6376 §3.5).
-func (b *Body) Short() bool { return b.limit != math.MaxInt64 && b.left > 0 }
+func (b *Body) Short() bool { return b.limit >= 0 && b.left > 0 }
 
 func (b *Body) simple(p []byte) {
 	if len(p) == 0 {

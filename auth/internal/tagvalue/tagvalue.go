@@ -95,6 +95,18 @@ func (l List) GetFold(name string) (string, bool) {
 	return "", false
 }
 
+// Peek returns the value of the first tag called name without looking at the
+// rest of the list or at the value's bytes: for choosing among many lists
+// which ones to parse.
+func Peek(s, name string) (string, bool) {
+	for spec := range strings.SplitSeq(s, ";") {
+		if n, v, ok := strings.Cut(spec, "="); ok && trim(n) == name {
+			return trim(v), true
+		}
+	}
+	return "", false
+}
+
 // WithoutValue returns s with the value of each tag called name removed,
 // together with the white space around that value, and every other byte as it
 // was: what is hashed in place of a signature's own field (RFC 6376 §3.7).

@@ -80,6 +80,16 @@ func TestGet(t *testing.T) {
 	}
 }
 
+func TestPeek(t *testing.T) {
+	const in = " v=1; bd=x; d = a.example\r\n ; d=b"
+	if v, ok := Peek(in, "d"); v != "a.example" || !ok {
+		t.Errorf("%q %v", v, ok)
+	}
+	if v, ok := Peek(in, "s"); v != "" || ok {
+		t.Errorf("%q %v", v, ok)
+	}
+}
+
 func TestWithoutValue(t *testing.T) {
 	tests := []struct{ name, in, want string }{
 		{"last", " v=1; b=abc", " v=1; b="},
