@@ -37,6 +37,7 @@ const ourEgress = "192.0.2.25"
 func (d *daemon) binary() string { return filepath.Join(d.dir, "bin", "sealmilter") }
 func (d *daemon) config() string { return filepath.Join(d.dir, "milter.yaml") }
 func (d *daemon) keys() string   { return filepath.Join(d.dir, "keys") }
+func (d *daemon) state() string  { return filepath.Join(d.dir, "state") }
 func (d *daemon) logFile() string {
 	return filepath.Join(d.dir, "sealmilter.log")
 }
@@ -60,8 +61,8 @@ func (d *daemon) build() error {
 	return nil
 }
 
-// configText is the lab's milter.yaml with the given policy section ("" = the defaults).
-func (d *daemon) configText(policy string) string {
+// configText is the lab's milter.yaml. more is appended: it may go on with the sign section (indented) or begin another.
+func (d *daemon) configText(more string) string {
 	return fmt.Sprintf(`authserv_id: mx.good.example
 listen:
   - "unix:%s"
@@ -72,7 +73,7 @@ egress: [%s]
 sign:
   keys: %s
   domains: [%s]
-%s`, d.socket, d.inet, d.dir, d.dns, ourEgress, d.keys(), strings.Join(ourDomains, ", "), policy)
+%s`, d.socket, d.inet, d.dir, d.dns, ourEgress, d.keys(), strings.Join(ourDomains, ", "), more)
 }
 
 // install makes the folders, the configuration and, as root like an administrator, the keys.
@@ -86,7 +87,7 @@ func (d *daemon) install(as account) error {
 		dir  string
 		mode os.FileMode
 		gid  int
-	}{{d.keys(), 0o700, as.gid}, {filepath.Join(d.dir, "run"), 0o755, as.gid}, {filepath.Dir(d.socket), 0o750, postfix.gid}} {
+	}{{d.keys(), 0o700, as.gid}, {d.state(), 0o700, as.gid}, {filepath.Join(d.dir, "run"), 0o755, as.gid}, {filepath.Dir(d.socket), 0o750, postfix.gid}} {
 		if err := os.MkdirAll(f.dir, 0o755); err != nil {
 			return err
 		}
@@ -109,8 +110,8 @@ func (d *daemon) install(as account) error {
 }
 
 // configure writes milter.yaml; the daemon sees it at its next start or SIGHUP.
-func (d *daemon) configure(policy string) error {
-	return os.WriteFile(d.config(), []byte(d.configText(policy)), 0o644)
+func (d *daemon) configure(more string) error {
+	return os.WriteFile(d.config(), []byte(d.configText(more)), 0o644)
 }
 
 // cli runs a subcommand as root.
@@ -137,9 +138,15 @@ func (d *daemon) attr() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(d.as.uid), Gid: uint32(d.as.gid), Groups: []uint32{uint32(d.extra)}}}
 }
 
+// launch starts `sealmilter serve`.
+func (d *daemon) launch(log string, flags ...string) (*proc, error) {
+	argv := append([]string{d.binary(), "serve", "--config", d.config(), "--state", d.state()}, flags...)
+	return startProc("sealmilter", log, d.attr(), argv...)
+}
+
 // start starts the daemon and waits until both listeners accept.
 func (d *daemon) start() error {
-	p, err := startProc("sealmilter", d.logFile(), d.attr(), d.binary(), "serve", "--config", d.config())
+	p, err := d.launch(d.logFile())
 	if err != nil {
 		return err
 	}
@@ -170,6 +177,20 @@ func (d *daemon) restartAfter(t *testing.T) {
 		if err := d.start(); err != nil {
 			t.Error(err)
 		}
+	})
+}
+
+// reload writes a configuration, sends SIGHUP, and waits until the log speaks of it.
+func (d *daemon) reload(t *testing.T, more string, good bool) {
+	t.Helper()
+	if err := d.configure(more); err != nil {
+		t.Fatal(err)
+	}
+	since := d.logged(t)
+	d.proc.signal(syscall.SIGHUP)
+	eventually(t, 10*time.Second, fmt.Sprintf("a reload in the log (good=%v)", good), func() bool {
+		said := line(since(), "reload")
+		return said != "" && strings.Contains(strings.ToLower(said), "error") != good
 	})
 }
 

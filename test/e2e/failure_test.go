@@ -186,7 +186,7 @@ func TestReload(t *testing.T) {
 	}
 	since := l.daemon.logged(t)
 	l.daemon.reload(t, "polizei: {}\n", false)
-	wantAll(t, since(), "polizei", "milter.yaml:")
+	wantAll(t, line(since(), "polizei"), "milter.yaml", "line=")
 	again := box("kept")
 	if rep, err := spoof(again); err != nil || rep.code != 250 {
 		t.Fatalf("after a bad reload: %v %v, want 250 by the configuration before", rep, err)
@@ -196,7 +196,7 @@ func TestReload(t *testing.T) {
 // TestSocketIsNotStolen: a second daemon on the same sockets refuses to start, and the first goes on.
 func TestSocketIsNotStolen(t *testing.T) {
 	l := need(t)
-	second, err := startProc("second sealmilter", l.daemon.dir+"/second.log", l.daemon.attr(), l.daemon.binary(), "serve", "--config", l.daemon.config())
+	second, err := l.daemon.launch(l.daemon.dir + "/second.log")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,14 +221,42 @@ func TestStaleSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	after, err := os.Stat(l.daemon.socket)
-	if err != nil || os.SameFile(before, after) {
-		t.Errorf("the socket file was not replaced: %v", err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if before == nil || before.ModTime().Equal(after.ModTime()) {
+		t.Error("the socket file was not replaced")
 	}
 	if after.Mode().Perm() != 0o660 || int(after.Sys().(*syscall.Stat_t).Gid) != l.daemon.extra {
 		t.Errorf("socket %v group %d, want 0660 postfix", after.Mode(), after.Sys().(*syscall.Stat_t).Gid)
 	}
 	to := remote("stale")
 	submit(t, l).mustSend(t, "<kim@good.example>", to, compose("kim@good.example", to, "after a restart", "text"))
+	wantSigned(t, l, "good.example", l.sink.wait(t, to))
+}
+
+// TestLastGoodConfiguration: with a broken file the daemon starts by the last one that worked; --strict refuses.
+func TestLastGoodConfiguration(t *testing.T) {
+	l := need(t)
+	l.daemon.restart(t) // a good start, whose configuration is kept
+	l.daemon.restartAfter(t)
+	l.daemon.stop()
+	if err := l.daemon.configure("polizei: {}\n"); err != nil {
+		t.Fatal(err)
+	}
+	strict, err := l.daemon.launch(l.daemon.dir+"/strict.log", "--strict")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer strict.stop(5 * time.Second)
+	if err := strict.wait(20 * time.Second); err == nil || strict.cmd.ProcessState == nil || strict.cmd.ProcessState.ExitCode() != 1 {
+		t.Errorf("--strict with a broken file: %v, want exit 1", err)
+	}
+	if err := l.daemon.start(); err != nil {
+		t.Fatal(err)
+	}
+	to := remote("last-good")
+	submit(t, l).mustSend(t, "<kim@good.example>", to, compose("kim@good.example", to, "by the last good file", "text"))
 	wantSigned(t, l, "good.example", l.sink.wait(t, to))
 }
 

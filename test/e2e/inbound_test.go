@@ -5,7 +5,6 @@ package e2e
 import (
 	"fmt"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -153,20 +152,6 @@ func TestQuarantineHold(t *testing.T) {
 		t.Errorf("%d X-Quarantine fields after the release", n)
 	}
 	ownResults(t, msg)
-}
-
-// reload writes a configuration, sends SIGHUP, and waits until the log speaks of it.
-func (d *daemon) reload(t *testing.T, policy string, good bool) {
-	t.Helper()
-	if err := d.configure(policy); err != nil {
-		t.Fatal(err)
-	}
-	since := d.logged(t)
-	d.proc.signal(syscall.SIGHUP)
-	eventually(t, 10*time.Second, fmt.Sprintf("a reload in the log (good=%v)", good), func() bool {
-		said := line(since(), "reload")
-		return said != "" && strings.Contains(strings.ToLower(said), "error") != good
-	})
 }
 
 // TestForgedResultsAreRemoved: fields that claim our authserv-id go, however many and however written; others' stay.

@@ -91,6 +91,7 @@ non_smtpd_milters = unix:sealmilter/milter.sock
 
 const masterCF = `
 127.0.0.1:%[1]d inet n - y - - smtpd
+  -o local_header_rewrite_clients=
 [::1]:%[1]d     inet n - y - - smtpd
 127.0.0.1:%[2]d inet n - n - - smtpd
   -o syslog_name=postfix/submission
@@ -130,6 +131,9 @@ anvil     unix  - - y - 1 anvil
 scache    unix  - - y - 1 scache
 postlog   unix-dgram n - n - 1 postlogd
 `
+
+// XCLIENT leaves the session local to Postfix's header completion, which would add a From to a stranger's message:
+// hence local_header_rewrite_clients.
 
 // start writes the instance and starts its master.
 func (p *postfixLab) start(mail account) error {
