@@ -194,6 +194,7 @@ func (w *resultWriter) reason(text string) {
 	if text == "" {
 		return
 	}
+	text = strings.ReplaceAll(text, "§", "section ")
 	w.add("reason=" + quotedString(printable(text, maxReason)))
 }
 

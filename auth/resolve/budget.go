@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// Budget is the Resolver of one message: it asks each question once, however
+// Budget is the Resolver of one method for one message: it asks each question once, however
 // many checks want the answer, and stops asking after a number of distinct
 // questions. What a message may cost is thereby bounded whatever its fields
 // and other people's records say (DESIGN §10).
@@ -60,9 +60,13 @@ func ask[T any](ctx context.Context, b *Budget, typ, name string, f func() (Answ
 	}
 	b.mu.Unlock()
 	select {
-	case <-m.done:
-	case <-ctx.Done():
-		return Answer[T]{}, &Error{Type: typ, Name: name, Err: ErrTemporary}
+	case <-m.done: // an answer that is there counts even after the deadline
+	default:
+		select {
+		case <-m.done:
+		case <-ctx.Done():
+			return Answer[T]{}, &Error{Type: typ, Name: name, Err: ErrTemporary}
+		}
 	}
 	a, _ := m.value.(Answer[T])
 	return a, m.err

@@ -12,28 +12,40 @@ import (
 // pass: selectors and DMARC names have them.
 var idnaProfile = idna.New(idna.MapForLookup(), idna.Transitional(false), idna.StrictDomainName(false))
 
+// maxUName bounds a name before it is converted: 253 bytes of A-labels are at
+// most about as many characters of U-labels, and the conversion takes time that
+// grows with the square of the length.
+const maxUName = 1024
+
 // CanonicalName returns a domain name in the one form in which names are
 // compared and asked for: A-labels, lower case, no trailing dot
 // (RFC 8616 §4, RFC 4343). The error says what is wrong with the name; the
-// name in it is quoted.
+// name in it is quoted and bounded.
 func CanonicalName(s string) (string, error) {
 	n := strings.TrimSuffix(s, ".")
 	if n == "" {
 		return "", errors.New("empty domain name")
 	}
+	if len(n) > maxUName {
+		return "", fmt.Errorf("domain name %.60q...: longer than 253 bytes", n)
+	}
 	for i := 0; i < len(n); i++ {
 		if n[i] >= 0x80 {
 			a, err := idnaProfile.ToASCII(n)
 			if err != nil {
-				return "", fmt.Errorf("domain name %q: %w", s, err)
+				return "", fmt.Errorf("domain name %.120q: %w", s, err)
 			}
 			n = a
 			break
 		}
 	}
-	n = strings.ToLower(n)
-	if err := errors.Join(CheckName(n), checkBytes(n)); err != nil {
-		return "", fmt.Errorf("domain name %q: %w", s, err)
+	n = asciiLower(n)
+	err := CheckName(n)
+	if err == nil {
+		err = checkBytes(n)
+	}
+	if err != nil {
+		return "", fmt.Errorf("domain name %.120q: %w", s, err)
 	}
 	return n, nil
 }
@@ -70,4 +82,21 @@ func checkBytes(name string) error {
 		}
 	}
 	return nil
+}
+
+// asciiLower maps A to Z only: DNS names are bytes, and strings.ToLower would
+// replace those that are no UTF-8.
+func asciiLower(s string) string {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c >= 'A' && c <= 'Z' {
+			b := []byte(s)
+			for ; i < len(b); i++ {
+				if c := b[i]; c >= 'A' && c <= 'Z' {
+					b[i] = c + 'a' - 'A'
+				}
+			}
+			return string(b)
+		}
+	}
+	return s
 }

@@ -167,7 +167,7 @@ func (z *Zone) Asked() []string {
 	return slices.Clone(z.asked)
 }
 
-func zoneName(s string) string { return strings.ToLower(strings.TrimSuffix(s, ".")) }
+func zoneName(s string) string { return asciiLower(strings.TrimSuffix(s, ".")) }
 
 func (z *Zone) lookup(ctx context.Context, name, typ string) ([]string, error) {
 	fail := func(err error) ([]string, error) { return nil, &Error{Type: typ, Name: name, Err: err} }

@@ -1,0 +1,323 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sealmilter/sealmilter/auth/dkim"
+	"github.com/sealmilter/sealmilter/auth/dmarc"
+	"github.com/sealmilter/sealmilter/auth/header"
+	"github.com/sealmilter/sealmilter/auth/iprev"
+	"github.com/sealmilter/sealmilter/auth/resolve"
+	"github.com/sealmilter/sealmilter/auth/spf"
+)
+
+// Authenticator runs the checks of inbound mail. Its fields are set once,
+// before the first call.
+type Authenticator struct {
+	Resolver resolve.Resolver
+	// Which checks run. DMARC without SPF and DKIM can only say none or fail.
+	SPF, DKIM, DMARC, IPRev bool
+	Receiver                string        // SPF's %{r}: our host name
+	Questions               int           // distinct DNS questions of a message
+	Timeout                 time.Duration // for all checks; what is not finished is a temperror
+	MaxSignatures           int
+	Now                     func() time.Time
+	// Panic is told of a panic in a method. The method's result is temperror
+	// and the message goes on.
+	Panic func(method string, value any, stack []byte)
+}
+
+// iprevQuestions is what one connection may ask: a PTR and ten names (DESIGN §10).
+const iprevQuestions = 11
+
+var (
+	errDeadline = errors.New("not finished in time")
+	errPanic    = errors.New("internal error")
+)
+
+// background is a check that runs while the SMTP dialogue goes on.
+type background[T any] struct {
+	done   chan struct{}
+	cancel context.CancelFunc
+	result T
+}
+
+// start runs f, with fallback as its result when it panics.
+func start[T any](ctx context.Context, a *Authenticator, method string, fallback T, f func(context.Context) T) *background[T] {
+	ctx, cancel := context.WithTimeout(ctx, a.Timeout)
+	b := &background[T]{done: make(chan struct{}), cancel: cancel, result: fallback}
+	go func() {
+		defer close(b.done)
+		defer cancel()
+		defer a.recovered(method)
+		b.result = f(ctx)
+	}()
+	return b
+}
+
+func (a *Authenticator) recovered(method string) {
+	if v := recover(); v != nil && a.Panic != nil {
+		a.Panic(method, v, debug.Stack())
+	}
+}
+
+// wait returns the result, or late when ctx ends first.
+func (b *background[T]) wait(ctx context.Context, late T) T {
+	select {
+	case <-b.done:
+		return b.result
+	default:
+	}
+	select {
+	case <-b.done:
+		return b.result
+	case <-ctx.Done():
+		return late
+	}
+}
+
+// stop cancels the check and waits until it is gone. Idempotent; nil does nothing.
+func (b *background[T]) stop() {
+	if b != nil {
+		b.cancel()
+		<-b.done
+	}
+}
+
+// Peer is what is found out about a connection, for all its messages.
+type Peer struct{ iprev *background[iprev.Result] }
+
+// Connect starts the checks of a connection. ctx is the connection's.
+func (a *Authenticator) Connect(ctx context.Context, ip netip.Addr) *Peer {
+	p := &Peer{}
+	if a.IPRev && ip.IsValid() {
+		c := iprev.Checker{Resolver: resolve.NewBudget(a.Resolver, iprevQuestions)}
+		p.iprev = start(ctx, a, "iprev", iprev.Result{Status: iprev.TempError, IP: ip, Err: errPanic},
+			func(ctx context.Context) iprev.Result { return c.Check(ctx, ip) })
+	}
+	return p
+}
+
+// Close ends the connection's checks and waits for them. nil is fine.
+func (p *Peer) Close() {
+	if p != nil {
+		p.iprev.stop()
+	}
+}
+
+// Check is the authentication of one message. Begin, Headers, Write and Finish
+// are called in this order by one goroutine; Cancel at any time after Begin.
+type Check struct {
+	a       *Authenticator
+	ctx     context.Context
+	cancel  context.CancelFunc
+	budgets budgets
+	peer    *Peer
+	env     *Envelope
+	ip      netip.Addr
+
+	spf        *background[spf.Result]
+	warm       []*background[struct{}]
+	dkim       *dkim.Verification
+	dkimCancel context.CancelFunc
+	author     Author
+	stop       sync.Once
+}
+
+// budgets divides a message's questions among the methods. With one purse for
+// all, a spoofer's own SPF record could spend what the look at the author's
+// DMARC record needs, and a p=reject would end as temperror.
+type budgets struct{ spf, dkim, dmarc *resolve.Budget }
+
+func (a *Authenticator) budgets() budgets {
+	forDKIM := max(a.MaxSignatures, 1)    // a key each
+	forDMARC := max(a.Questions/3, 2*8+8) // RFC 9989 §4.10: 8 a walk
+	return budgets{
+		spf:   resolve.NewBudget(a.Resolver, max(a.Questions-forDKIM-forDMARC, 12)),
+		dkim:  resolve.NewBudget(a.Resolver, forDKIM),
+		dmarc: resolve.NewBudget(a.Resolver, forDMARC),
+	}
+}
+
+// Begin starts what MAIL FROM allows: SPF, and a look at the DMARC records of
+// the MAIL FROM domain, a good guess at the author's. The header may be missing
+// from env until Headers.
+func (a *Authenticator) Begin(ctx context.Context, env *Envelope, peer *Peer) *Check {
+	ctx, cancel := context.WithCancel(ctx)
+	c := &Check{a: a, ctx: ctx, cancel: cancel, env: env, peer: peer, budgets: a.budgets()}
+	if env.Direction == Inbound {
+		c.startSPF(env.ClientIP, env.Helo)
+	}
+	if domain := mailDomain(env.MailFrom); domain != "" {
+		c.prefetch(domain)
+	}
+	return c
+}
+
+// startSPF checks the client that handed the message to us, or for relayed
+// mail to our relay.
+func (c *Check) startSPF(ip netip.Addr, helo string) {
+	if !c.a.SPF || !ip.IsValid() {
+		return
+	}
+	c.ip = ip
+	checker := spf.Checker{Resolver: c.budgets.spf, Receiver: c.a.Receiver, Now: c.a.Now}
+	mailFrom := c.env.MailFrom
+	c.spf = start(c.ctx, c.a, "spf", spf.Result{Status: spf.TempError, Err: errPanic},
+		func(ctx context.Context) spf.Result { return checker.Check(ctx, ip, helo, mailFrom) })
+}
+
+// Origin gives the first hop outside of our own hosts, found in the Received
+// fields of relayed mail, so that SPF judges the host that the sender's domain
+// knows. Call it before Headers.
+func (c *Check) Origin(ip netip.Addr, helo string) { c.startSPF(ip, helo) }
+
+func (c *Check) prefetch(domain string) {
+	if !c.a.DMARC || len(c.warm) > 2 {
+		return
+	}
+	name, err := resolve.CanonicalName(domain)
+	if err != nil {
+		return
+	}
+	e := c.evaluator()
+	c.warm = append(c.warm, start(c.ctx, c.a, "dmarc", struct{}{}, func(ctx context.Context) struct{} {
+		e.Prefetch(ctx, name)
+		return struct{}{}
+	}))
+}
+
+func (c *Check) evaluator() *dmarc.Evaluator { return &dmarc.Evaluator{Resolver: c.budgets.dmarc} }
+
+// Headers takes the header section, which must not change any more.
+func (c *Check) Headers(h header.Fields) {
+	c.env.Header = h
+	c.author = ParseAuthor(h)
+	if c.a.DKIM {
+		v := dkim.Verifier{Resolver: c.budgets.dkim, Now: c.a.Now, MaxSignatures: c.a.MaxSignatures}
+		ctx, cancel := context.WithTimeout(c.ctx, c.a.Timeout)
+		c.dkim, c.dkimCancel = v.Start(ctx, h, c.author.Domains), cancel
+	}
+	if d := c.author.Domain(); d != "" {
+		c.prefetch(d)
+	}
+}
+
+// Write takes the next piece of the body, CRLF line ends. It never fails.
+func (c *Check) Write(chunk []byte) (int, error) {
+	if c.dkim != nil {
+		return c.dkim.Write(chunk)
+	}
+	return len(chunk), nil
+}
+
+// Finish waits for all checks, at most a.Timeout, and joins them. The last part
+// of that time is DMARC's alone: a key server that never answers must not keep
+// the author's policy from being looked at.
+func (c *Check) Finish() Results {
+	all, cancel := context.WithTimeout(c.ctx, c.a.Timeout)
+	defer cancel()
+	ctx, cancelMethods := context.WithTimeout(all, c.a.Timeout*7/10)
+	defer cancelMethods()
+	r := Results{Author: c.author}
+	if c.dkim != nil {
+		r.DKIM, r.DKIMRan = c.dkim.Finish(ctx), true
+	}
+	if c.spf != nil {
+		res := c.spf.wait(ctx, spf.Result{Status: spf.TempError, Err: errDeadline})
+		if res.Domain == "" && res.Status == spf.TempError {
+			res.Identity, res.Domain = c.identity()
+		}
+		r.SPF = &res
+	}
+	if c.env.Direction == Inbound && c.peer != nil && c.peer.iprev != nil {
+		res := c.peer.iprev.wait(ctx, iprev.Result{Status: iprev.TempError, IP: c.env.ClientIP, Err: errDeadline})
+		r.IPRev = &res
+	}
+	r.Indirect = Indirect(c.env.Header, c.env, r.DKIM)
+	if c.a.DMARC {
+		r.DMARC = c.dmarc(all, &r)
+	}
+	return r
+}
+
+func (c *Check) identity() (spf.Identity, string) {
+	if d := mailDomain(c.env.MailFrom); d != "" {
+		return spf.MailFrom, d
+	}
+	return spf.Helo, c.env.Helo
+}
+
+func (c *Check) dmarc(ctx context.Context, r *Results) *dmarc.Result {
+	if r.Author.Err != nil || len(r.Author.Domains) == 0 {
+		err := r.Author.Err
+		if err == nil {
+			err = errors.New("no author domain")
+		}
+		return &dmarc.Result{Status: dmarc.None, Err: err}
+	}
+	ids := identifiers(r)
+	if r.SPF == nil && c.a.SPF {
+		// Relayed mail whose first outside hop is unknown: SPF might have passed
+		// there, so the missing result is not held against the message.
+		_, d := c.identity()
+		ids = append(ids, dmarc.Identifier{Method: "spf", Domain: d, Temp: true})
+	}
+	e := c.evaluator()
+	unknown := func(err error) dmarc.Result {
+		return dmarc.Result{Status: dmarc.TempError, AuthorDomain: r.Author.Domains[0], Err: err}
+	}
+	b := start(ctx, c.a, "dmarc", unknown(errPanic), func(ctx context.Context) dmarc.Result {
+		return e.EvaluateAll(ctx, r.Author.Domains, ids)
+	})
+	defer b.stop()
+	res := b.wait(ctx, unknown(errDeadline))
+	return &res
+}
+
+// identifiers lists what DMARC may align (RFC 9989 §4.4): passing signatures,
+// a passing MAIL FROM or, for the null reverse-path, HELO domain, and those
+// that a temporary error left open.
+func identifiers(r *Results) []dmarc.Identifier {
+	var ids []dmarc.Identifier
+	for _, d := range r.DKIM {
+		if d.Status == dkim.Pass || d.Status == dkim.TempError {
+			ids = append(ids, dmarc.Identifier{Method: "dkim", Domain: d.Domain, Temp: d.Status == dkim.TempError})
+		}
+	}
+	if s := r.SPF; s != nil && (s.Status == spf.Pass || s.Status == spf.TempError) {
+		ids = append(ids, dmarc.Identifier{Method: "spf", Domain: s.Domain, Temp: s.Status == spf.TempError})
+	}
+	return ids
+}
+
+// Cancel ends the message's checks and waits for their goroutines. Idempotent;
+// to be called after Finish, too.
+func (c *Check) Cancel() {
+	c.stop.Do(func() {
+		c.cancel()
+		if c.dkim != nil {
+			c.dkimCancel()
+			c.dkim.Cancel()
+		}
+		c.spf.stop()
+		for _, w := range c.warm {
+			w.stop()
+		}
+	})
+}
+
+// mailDomain is the domain of an envelope address, "" when it has none. The
+// local-part may be a quoted string with an "@" in it.
+func mailDomain(addr string) string {
+	if i := strings.LastIndexByte(addr, '@'); i >= 0 {
+		return addr[i+1:]
+	}
+	return ""
+}
