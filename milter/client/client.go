@@ -1,0 +1,237 @@
+// Package client plays the MTA's part of a milter session: it tells the daemon
+// of a connection and its messages as Postfix would, and applies the edits that
+// come back. demo, setup's self-test and the protocol tests use it.
+//
+// It speaks through go-milter's client. It deliberately sends no mail.
+package client
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	gomilter "github.com/emersion/go-milter"
+)
+
+// Peer is the SMTP client that the MTA tells the milter about.
+type Peer struct {
+	IP   netip.Addr // invalid: a unix socket, as a local program
+	Port uint16     // Postfix says 0 for its sendmail command
+	Name string     // verified host name; "" becomes "[IP]"
+	Helo string
+	// Daemon is {daemon_name}: "ORIGINATING" on a submission service.
+	Daemon string
+}
+
+// Message is one transaction.
+type Message struct {
+	AuthUser string // {auth_authen}
+	MailFrom string // without angle brackets
+	RcptTo   []string
+	QueueID  string
+	Raw      string // header section, empty line, body; line ends LF or CRLF
+}
+
+// Answer is what the milter did.
+type Answer struct {
+	Code int    // 250 for accepted, else the reply's
+	Text string // the reply, "5.7.1 ..." ("%%" is "%" again)
+	// Raw is the message as it goes on: with the edits, line ends CRLF.
+	Raw string
+	// Held is the quarantine reason, "" when the message is not held.
+	Held    string
+	Discard bool
+	Edits   int
+}
+
+// Session is one milter connection, which carries one SMTP connection.
+type Session struct{ s *gomilter.ClientSession }
+
+// offer is what Postfix 3.7 and Sendmail 8.17 offer (mta-notes, negotiation).
+var offer = gomilter.ClientOptions{
+	ActionMask:   0x1ff,
+	ProtocolMask: 0x1fffff,
+	ReadTimeout:  time.Minute,
+	WriteTimeout: time.Minute,
+}
+
+// Dial connects and negotiates. network is "unix" or "tcp".
+func Dial(network, address string) (*Session, error) {
+	s, err := gomilter.NewClientWithOptions(network, address, offer).Session()
+	if err != nil {
+		return nil, err
+	}
+	return &Session{s}, nil
+}
+
+// Close ends the session in order.
+func (s *Session) Close() error { return s.s.Close() }
+
+// Connect tells of a new SMTP connection. Once a session, before Send.
+func (s *Session) Connect(p Peer) error {
+	family, addr := gomilter.FamilyInet, p.IP.String()
+	switch {
+	case !p.IP.IsValid():
+		family, addr = gomilter.FamilyUnix, "/dev/null"
+	case p.IP.Is6():
+		family = gomilter.FamilyInet6
+	}
+	name := p.Name
+	if name == "" {
+		name = "[" + addr + "]"
+	}
+	daemon := p.Daemon
+	if daemon == "" {
+		daemon = "smtpd"
+	}
+	if err := s.s.Macros(gomilter.CodeConn, "j", "mail.example.com", "{daemon_name}", daemon, "v", "Postfix 3.7.11"); err != nil {
+		return err
+	}
+	if _, err := s.s.Conn(name, family, p.Port, addr); err != nil {
+		return err
+	}
+	_, err := s.s.Helo(p.Helo)
+	return err
+}
+
+// Send runs one message through the milter.
+func (s *Session) Send(m Message) (Answer, error) {
+	var macros []string
+	if m.AuthUser != "" {
+		macros = append(macros, "{auth_type}", "PLAIN", "{auth_authen}", m.AuthUser)
+	}
+	if err := s.s.Macros(gomilter.CodeMail, macros...); err != nil {
+		return Answer{}, err
+	}
+	if _, err := s.s.Mail(m.MailFrom, nil); err != nil {
+		return Answer{}, err
+	}
+	for _, to := range m.RcptTo {
+		if _, err := s.s.Rcpt(to, nil); err != nil {
+			return Answer{}, err
+		}
+	}
+	fields, body := split(m.Raw)
+	for _, f := range fields {
+		value := strings.ReplaceAll(f.value, "\r\n", "\n")
+		if !s.leadingSpace() {
+			value = strings.TrimPrefix(value, " ")
+		}
+		if err := s.s.Macros(gomilter.CodeHeader, "i", m.QueueID); err != nil {
+			return Answer{}, err
+		}
+		if _, err := s.s.HeaderField(f.name, value); err != nil {
+			return Answer{}, err
+		}
+	}
+	if _, err := s.s.HeaderEnd(); err != nil {
+		return Answer{}, err
+	}
+	for chunk := range slices.Chunk([]byte(body), gomilter.MaxBodyChunk) {
+		if _, err := s.s.BodyChunk(chunk); err != nil {
+			return Answer{}, err
+		}
+	}
+	if err := s.s.Macros(gomilter.CodeEOB, "i", m.QueueID); err != nil {
+		return Answer{}, err
+	}
+	edits, act, err := s.s.End()
+	if err != nil {
+		return Answer{}, err
+	}
+	a := Answer{Edits: len(edits)}
+	for _, e := range edits {
+		if fields, err = s.apply(fields, e, &a); err != nil {
+			return a, err
+		}
+	}
+	a.Raw = join(fields, body)
+	switch act.Code {
+	case gomilter.ActContinue, gomilter.ActAccept:
+		a.Code, a.Text = 250, "2.0.0 Ok"
+	case gomilter.ActDiscard:
+		a.Code, a.Discard = 250, true
+	case gomilter.ActReplyCode:
+		a.Code, a.Text = act.SMTPCode, strings.ReplaceAll(act.SMTPText, "%%", "%")
+	case gomilter.ActTempFail:
+		a.Code = 451
+	case gomilter.ActReject:
+		a.Code = 550
+	default:
+		return a, fmt.Errorf("unexpected answer %q", act.Code)
+	}
+	// Postfix sends ABORT after every end of message.
+	return a, s.s.Abort()
+}
+
+func (s *Session) leadingSpace() bool { return s.s.ProtocolOption(gomilter.OptHeaderLeadingSpace) }
+
+type field struct{ name, value string }
+
+// split cuts a message into fields (values with their leading space, folds as
+// CRLF) and the body, with CRLF line ends.
+func split(raw string) ([]field, string) {
+	raw = strings.ReplaceAll(strings.ReplaceAll(raw, "\r\n", "\n"), "\n", "\r\n")
+	var fields []field
+	for raw != "" {
+		line, rest, _ := strings.Cut(raw, "\r\n")
+		raw = rest
+		if line == "" {
+			break
+		}
+		if (line[0] == ' ' || line[0] == '\t') && len(fields) > 0 {
+			fields[len(fields)-1].value += "\r\n" + line
+			continue
+		}
+		name, value, _ := strings.Cut(line, ":")
+		fields = append(fields, field{name, value})
+	}
+	return fields, raw
+}
+
+func join(fields []field, body string) string {
+	var b strings.Builder
+	for _, f := range fields {
+		b.WriteString(f.name + ":" + f.value + "\r\n")
+	}
+	return b.String() + "\r\n" + body
+}
+
+var errEdit = errors.New("edit that this client cannot apply")
+
+// apply does one edit as Postfix would: indexes count within a name, and a
+// deletion renumbers at once.
+func (s *Session) apply(fields []field, e gomilter.ModifyAction, a *Answer) ([]field, error) {
+	value := strings.ReplaceAll(e.HeaderValue, "\n", "\r\n")
+	if !s.leadingSpace() && value != "" {
+		value = " " + value
+	}
+	switch e.Code {
+	case gomilter.ActInsertHeader:
+		at := min(int(e.HeaderIndex), len(fields))
+		return slices.Insert(fields, at, field{e.HeaderName, value}), nil
+	case gomilter.ActChangeHeader:
+		n := 0
+		for i := range fields {
+			if !strings.EqualFold(strings.TrimRight(fields[i].name, " \t"), e.HeaderName) {
+				continue
+			}
+			if n++; n != int(e.HeaderIndex) {
+				continue
+			}
+			if value == "" {
+				return slices.Delete(fields, i, i+1), nil
+			}
+			fields[i] = field{e.HeaderName, value}
+			break
+		}
+		return fields, nil
+	case gomilter.ActQuarantine:
+		a.Held = e.Reason
+		return fields, nil
+	}
+	return fields, fmt.Errorf("%w: %q", errEdit, e.Code)
+}

@@ -1,0 +1,133 @@
+package milter
+
+import (
+	"errors"
+	"net/netip"
+	"strings"
+
+	"github.com/sealmilter/sealmilter/auth"
+	"github.com/sealmilter/sealmilter/auth/header"
+	"github.com/sealmilter/sealmilter/keys"
+)
+
+// finishInbound joins the checks, plans the removal of forged fields and the
+// one field of ours, and asks the policy.
+func (m *message) finishInbound() outcome {
+	r := m.check.Finish()
+	if m.overLimit != "" {
+		// What was not looked at may hold a second From or a signature's field.
+		r.Author.Err = errors.New(m.overLimit)
+	}
+	m.count(&r)
+	if m.ownPrivate(&r) {
+		m.set.warnPrivate(m.env.ClientIP, r.Author.Domain())
+	}
+	o := m.decide(outcome{edits: m.claimed, results: r})
+	// Inserted last, so that it stands at the very top (RFC 8601 §4).
+	o.edits = append(o.edits, Edit{
+		Op: Insert, Name: "Authentication-Results",
+		Value: auth.FormatResults(m.set.AuthservID, r, &m.env),
+	})
+	return o
+}
+
+// ownPrivate reports whether an unauthenticated client in private address
+// space claims one of our own domains: probably one of our machines that is
+// missing in outbound.networks.
+func (m *message) ownPrivate(r *auth.Results) bool {
+	if m.env.Direction != auth.Inbound || m.env.Authenticated || !m.env.ClientIP.IsPrivate() {
+		return false
+	}
+	for _, d := range r.Author.Domains {
+		if _, _, err := m.set.Keys.Pick(d); !errors.Is(err, keys.ErrNotListed) {
+			return true
+		}
+	}
+	return false
+}
+
+// origin finds the first hop outside of our own hosts in mail that one of our
+// relays handed over. The topmost Received field is that relay's own and says
+// who connected to it; each further one is believed only while the host that
+// it names is a relay of ours as well.
+func origin(r Rules, fields header.Fields) (ip netip.Addr, helo string, ok bool) {
+	seen := 0
+	for _, f := range fields {
+		if !f.Is("Received") {
+			continue
+		}
+		if seen++; seen > maxReceived {
+			break
+		}
+		ip, ok = ReceivedFrom(f.Value)
+		if !ok {
+			return netip.Addr{}, "", false
+		}
+		if _, ours := within(r.Relays, ip); ours || ip.IsLoopback() {
+			continue
+		}
+		if words := strings.Fields(header.Unfold(f.Value)); len(words) > 1 {
+			helo = words[1]
+		}
+		return ip, helo, true
+	}
+	return netip.Addr{}, "", false
+}
+
+func (m *message) count(r *auth.Results) {
+	mt := m.set.Metrics
+	for method, word := range map[string]string{
+		"spf": spfWord(r), "dmarc": dmarcWord(r), "iprev": iprevWord(r),
+	} {
+		if word != "" {
+			mt.Result(method, word)
+		}
+	}
+	for _, d := range r.DKIM {
+		mt.Result("dkim", string(d.Status))
+	}
+	if r.DKIMRan && len(r.DKIM) == 0 {
+		mt.Result("dkim", "none")
+	}
+}
+
+// The words of the log line; "" is a check that did not run.
+
+func spfWord(r *auth.Results) string {
+	if r.SPF == nil {
+		return ""
+	}
+	return string(r.SPF.Status)
+}
+
+func iprevWord(r *auth.Results) string {
+	if r.IPRev == nil {
+		return ""
+	}
+	return string(r.IPRev.Status)
+}
+
+func dmarcWord(r *auth.Results) string {
+	if r.DMARC == nil {
+		return ""
+	}
+	return string(r.DMARC.Status)
+}
+
+// dkimWords lists each signature as result:domain.
+func dkimWords(r *auth.Results) string {
+	if r.DKIMRan && len(r.DKIM) == 0 {
+		return "none"
+	}
+	var b strings.Builder
+	for i, d := range r.DKIM {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(string(d.Status))
+		if d.Domain != "" {
+			b.WriteString(":" + d.Domain)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,272 @@
+package milter
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/sealmilter/sealmilter/auth"
+	"github.com/sealmilter/sealmilter/auth/header"
+	"github.com/sealmilter/sealmilter/policy"
+)
+
+// message is one transaction, from MAIL FROM to the end of body.
+type message struct {
+	ctx      context.Context
+	set      *Setup
+	env      auth.Envelope
+	hints    Hints
+	class    Classified
+	sendmail bool // the MTA rewrites address fields after us
+	start    time.Time
+
+	fields    header.Fields
+	size      int    // of the header section so far
+	overLimit string // why the header section is not complete
+	claimed   []Edit // deletions: results that claim our id, labels that are ours to give
+	seen      map[string]int
+	foreign   []string // the authserv-ids that this client may not use
+
+	complete bool // the header section is
+	ended    bool // the MTA waits for the verdict
+
+	// One of the two, or neither for re-injected mail.
+	check   *auth.Check
+	signing *signing
+	author  auth.Author // outbound
+	why     string      // outbound: why it is not signed
+	warn    bool        // ... and that the admin should do something about it
+}
+
+// outcome is what is done with the message.
+type outcome struct {
+	edits   []Edit
+	reply   *policy.Reply
+	discard bool
+
+	results auth.Results
+	verdict policy.Verdict
+	signed  []string // names of the keys
+	err     error    // ours, for the log
+}
+
+func newMessage(ctx context.Context, set *Setup, h Hints, c conn, mailFrom string) *message {
+	m := &message{ctx: ctx, set: set, hints: h, start: time.Now(), seen: map[string]int{}}
+	m.class = Classify(set.Rules, h)
+	m.env = auth.Envelope{
+		Direction:     m.class.Direction,
+		Authenticated: h.AuthUser != "",
+		AuthUser:      h.AuthUser,
+		ClientIP:      c.client.IP,
+		ClientName:    c.client.Name,
+		Helo:          c.helo,
+		MailFrom:      mailFrom,
+	}
+	m.foreign = set.foreignIDs(c.client.IP)
+	if m.class.Direction != auth.Outbound {
+		m.check = set.Auth.Begin(ctx, &m.env, c.peer)
+	}
+	return m
+}
+
+// foreignIDs lists the authserv-ids that only we and our own upstream hosts
+// may use, as far as this client is none of them (RFC 8601 §5).
+func (set *Setup) foreignIDs(client netip.Addr) []string {
+	trusted := map[string]bool{}
+	ids := []string{set.AuthservID}
+	for _, t := range set.TrustedIDs {
+		ids = append(ids, t.ID)
+		if _, ok := within(t.Networks, client); ok {
+			trusted[strings.ToLower(t.ID)] = true
+		}
+	}
+	var out []string
+	for _, id := range ids {
+		if !trusted[strings.ToLower(id)] {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// addField takes one header field as the MTA shows it: folds are LF, and
+// without SMFIP_HDR_LEADSPC the MTA has eaten the space after the colon.
+func (m *message) addField(name, value string, leadingSpace bool) {
+	f := header.Field{Name: name, Value: crlf(value)}
+	if !leadingSpace {
+		f.Value = " " + f.Value
+	}
+	m.claim(f)
+	switch lim := m.set.Limits; {
+	case m.overLimit != "":
+	case len(m.fields) >= lim.HeaderFields:
+		m.overLimit = fmt.Sprintf("more than %d header fields", lim.HeaderFields)
+	case f.Len() > lim.FieldSize:
+		m.overLimit = fmt.Sprintf("a header field of more than %d bytes", lim.FieldSize)
+	case m.size+f.Len() > lim.HeaderSize:
+		m.overLimit = fmt.Sprintf("a header section of more than %d bytes", lim.HeaderSize)
+	default:
+		m.fields = append(m.fields, f)
+	}
+	m.size += f.Len()
+}
+
+// claim plans the removal of a field that only we may write. It is asked for
+// every field, those over the limits included.
+func (m *message) claim(f header.Field) {
+	var name string
+	switch {
+	case auth.IsAuthResults(f.Name):
+		name = "Authentication-Results"
+	case f.Is(policy.QuarantineField):
+		name = policy.QuarantineField
+	default:
+		return
+	}
+	m.seen[name]++
+	if name == policy.QuarantineField || auth.ClaimsID(f.Value, m.foreign) {
+		m.claimed = append(m.claimed, Edit{Op: Delete, Index: m.seen[name], Name: name})
+	}
+}
+
+// crlf makes CRLF of every line end; the MTAs send LF.
+func crlf(s string) string {
+	if !strings.Contains(s, "\n") {
+		return s
+	}
+	return strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\n", "\r\n")
+}
+
+// headersDone starts what needs the header section. Idempotent.
+func (m *message) headersDone() {
+	if m.complete {
+		return
+	}
+	m.complete = true
+	m.env.Header = m.fields
+	if m.check != nil {
+		if m.class.Direction == auth.Relayed {
+			if ip, helo, ok := origin(m.set.Rules, m.fields); ok {
+				m.check.Origin(ip, helo)
+			}
+		}
+		m.check.Headers(m.fields)
+		return
+	}
+	m.startSigning()
+}
+
+// write takes a piece of the body.
+func (m *message) write(chunk []byte) {
+	m.env.Size += int64(len(chunk))
+	switch {
+	case m.check != nil:
+		m.check.Write(chunk)
+	case m.signing != nil:
+		m.signing.write(chunk)
+	}
+}
+
+// finish joins everything and plans the edits.
+func (m *message) finish() (o outcome) {
+	defer func() {
+		if v := recover(); v != nil {
+			m.set.Metrics.Panic("message")
+			o = outcome{reply: &internalError, err: fmt.Errorf("panic: %v\n%s", v, debug.Stack())}
+		}
+	}()
+	m.env.Size += int64(m.size) + 2 // the empty line
+	if m.check != nil {
+		return m.finishInbound()
+	}
+	return m.finishOutbound()
+}
+
+// decide asks the policy and turns its verdict into edits on top of those that
+// are planned.
+func (m *message) decide(o outcome) outcome {
+	o.verdict = m.set.Policy.Decide(policy.Input{Env: &m.env, Results: &o.results, OwnPrivate: m.ownPrivate(&o.results)})
+	v := o.verdict
+	switch v.Action {
+	case policy.Accept, policy.Tag, policy.Quarantine:
+	case policy.Reject, policy.Tempfail:
+		o.reply = &v.Reply
+	case policy.Discard:
+		o.discard = true
+	default:
+		o.reply, o.err = &internalError, fmt.Errorf("policy did not decide: %q", v.Action)
+	}
+	// The last insertion stands topmost, and the first header of the verdict
+	// shall stand above the second.
+	for i := len(v.Headers) - 1; i >= 0; i-- {
+		o.edits = append(o.edits, Edit{Op: Insert, Name: v.Headers[i].Name, Value: " " + v.Headers[i].Value})
+	}
+	if v.Hold {
+		o.edits = append(o.edits, Edit{Op: Quarantine, Value: "sealmilter: " + v.Rule + "; " + v.Reason})
+	}
+	return o
+}
+
+// cancel stops the checks, so that a finish under way ends soon.
+func (m *message) cancel() {
+	if m.check != nil {
+		m.check.Cancel()
+	}
+}
+
+func (m *message) close() { m.cancel() }
+
+// log writes the one line of this message.
+func (m *message) logLine(o outcome) {
+	level := slog.LevelInfo
+	reason := m.class.Reason
+	switch {
+	case o.err != nil:
+		level, reason = slog.LevelError, o.err.Error()
+	case o.verdict.Rule != "":
+		reason = o.verdict.Reason
+	case m.env.Direction == auth.Outbound && len(o.signed) == 0:
+		reason = "not signed: " + m.why
+		if m.warn {
+			level = slog.LevelWarn
+		}
+	}
+	action := string(o.verdict.Action)
+	if o.err != nil {
+		action = string(policy.Tempfail)
+	}
+	m.set.Metrics.Message(string(m.env.Direction), action)
+	m.set.Log.LogAttrs(context.Background(), level, "message",
+		slog.String("queue_id", m.env.QueueID),
+		slog.String("direction", string(m.env.Direction)),
+		slog.String("client_ip", addrString(m.env.ClientIP)),
+		slog.String("helo", m.env.Helo),
+		slog.String("mail_from", m.env.MailFrom),
+		slog.String("author_domain", strings.Join(o.results.Author.Domains, ",")),
+		slog.String("spf", spfWord(&o.results)),
+		slog.String("dkim", dkimWords(&o.results)),
+		slog.String("dmarc", dmarcWord(&o.results)),
+		slog.String("arc", ""),
+		slog.String("iprev", iprevWord(&o.results)),
+		slog.String("signed", strings.Join(o.signed, ",")),
+		slog.String("action", action),
+		slog.String("rule", o.verdict.Rule),
+		slog.String("reason", reason),
+		slog.Duration("dur", time.Since(m.start)),
+	)
+	for _, obs := range o.verdict.Observed {
+		m.set.Metrics.Observed(obs.Rule, string(obs.Action))
+		m.set.Log.Info("rule observed", "queue_id", m.env.QueueID, "rule", obs.Rule, "action", string(obs.Action), "reason", obs.Reason)
+	}
+}
+
+func addrString(ip netip.Addr) string {
+	if !ip.IsValid() {
+		return ""
+	}
+	return ip.String()
+}

@@ -1,0 +1,173 @@
+package milter
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sealmilter/sealmilter/auth"
+	"github.com/sealmilter/sealmilter/auth/dkim"
+	"github.com/sealmilter/sealmilter/auth/header"
+	"github.com/sealmilter/sealmilter/keys"
+)
+
+// signing is one outbound message on its way to its signatures.
+type signing struct {
+	keys []*keys.Key
+	run  *dkim.Signing
+	err  error // why it cannot be signed although it should
+}
+
+func (s *signing) write(chunk []byte) {
+	if s.run != nil {
+		s.run.Write(chunk)
+	}
+}
+
+// neverSigned are fields that an MTA removes or rewrites on the way out
+// (mta-notes, Sendmail), and trace fields, which RFC 6376 §5.4.1 advises against.
+var neverSigned = []string{"Bcc", "Return-Path", "Content-Length", "Full-Name", "Received", "Authentication-Results"}
+
+// startSigning finds the keys of the author's domain and starts the signatures.
+// From's domain decides, the first author's where there are several.
+func (m *message) startSigning() {
+	kept := m.keptFields()
+	m.author = auth.ParseAuthor(kept)
+	author := m.author
+	if why := Reinjected(m.set.Rules, m.hints, m.fields, []string{m.set.AuthservID}, author.Domain()); why != "" {
+		m.claimed = nil // our own results, and labels, stay
+		if !m.set.Rules.SignReinjected {
+			m.why = "re-injected: " + why
+			return
+		}
+	}
+	switch {
+	case m.overLimit != "":
+		m.why = m.overLimit
+		return
+	case author.Err != nil:
+		m.why = "no author domain: " + author.Err.Error()
+		return
+	}
+	picked, sdid, err := m.pick(author.Domains)
+	switch {
+	case errors.Is(err, keys.ErrBroken):
+		m.signing = &signing{err: err}
+		return
+	case err != nil:
+		m.why, m.warn = err.Error(), errors.Is(err, keys.ErrNoKey)
+		if pe := (*keys.PickError)(nil); errors.As(err, &pe) && pe.Hint != "" {
+			m.why += ": run " + pe.Hint
+		}
+		return
+	}
+	signers := make([]dkim.Signer, len(picked))
+	for i, k := range picked {
+		signers[i] = m.signer(k, sdid)
+	}
+	run, err := dkim.NewSigning(kept, signers)
+	m.signing = &signing{keys: picked, run: run, err: err}
+}
+
+// pick returns the keys of the first of the domains that has some.
+func (m *message) pick(domains []string) ([]*keys.Key, string, error) {
+	var first error
+	for _, d := range domains {
+		picked, sdid, err := m.set.Keys.Pick(d)
+		if err == nil {
+			return picked, sdid, nil
+		}
+		if first == nil || errors.Is(first, keys.ErrNotListed) {
+			first = err
+		}
+	}
+	return nil, "", first
+}
+
+func (m *message) signer(k *keys.Key, sdid string) dkim.Signer {
+	cfg := m.set.Sign
+	s := dkim.Signer{
+		Domain: sdid, Selector: k.Selector, Key: k,
+		HeaderCanon: cfg.HeaderCanon, BodyCanon: cfg.BodyCanon,
+		Headers: without(cfg.Headers, neverSigned), Oversign: without(cfg.Oversign, neverSigned),
+		Expire: cfg.Expire,
+	}
+	if m.sendmail {
+		// Sendmail folds, trims and adds fields after us: simple would break, and
+		// so would oversigning a field that it may still add.
+		s.HeaderCanon = dkim.Relaxed
+		s.Oversign = []string{"From"}
+	}
+	return s
+}
+
+func without(list, drop []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return containsFold(drop, s) })
+}
+
+// keptFields is the header section as the MTA will send it: without the fields
+// that we are about to remove.
+func (m *message) keptFields() header.Fields {
+	if len(m.claimed) == 0 {
+		return m.fields
+	}
+	kept := make(header.Fields, 0, len(m.fields))
+	n := map[string]int{}
+	for _, f := range m.fields {
+		drop := false
+		for _, name := range []string{"Authentication-Results", "X-Quarantine"} {
+			if f.Is(name) {
+				n[name]++
+				drop = slices.ContainsFunc(m.claimed, func(e Edit) bool { return e.Name == name && e.Index == n[name] })
+			}
+		}
+		if !drop {
+			kept = append(kept, f)
+		}
+	}
+	return kept
+}
+
+func (m *message) finishOutbound() outcome {
+	o := outcome{results: auth.Results{Author: m.author}}
+	m.env.Signed = m.signing != nil && m.signing.err == nil
+	o = m.decide(o)
+	o.edits = append(m.claimed, o.edits...)
+	if s := m.signing; s != nil {
+		values, err := s.finish()
+		if err != nil {
+			// Never sent unsigned silently: the MTA keeps it and tries again.
+			m.set.Metrics.Unsigned("error")
+			return outcome{reply: &internalError, err: fmt.Errorf("signing: %w", err), results: o.results}
+		}
+		// The last insertion stands topmost: the first key's, which is RSA.
+		for i := len(values) - 1; i >= 0; i-- {
+			o.edits = append(o.edits, Edit{Op: Insert, Name: "DKIM-Signature", Value: values[i]})
+		}
+		for _, k := range s.keys {
+			o.signed = append(o.signed, k.Name())
+		}
+	} else {
+		m.set.Metrics.Unsigned(unsignedLabel(m.why))
+	}
+	return o
+}
+
+func (s *signing) finish() ([]string, error) {
+	if s.err != nil {
+		return nil, s.err
+	}
+	return s.run.Finish()
+}
+
+// unsignedLabel keeps the metric's label to a few words.
+func unsignedLabel(why string) string {
+	switch {
+	case strings.HasPrefix(why, "re-injected"):
+		return "reinjected"
+	case strings.HasPrefix(why, "no author domain"):
+		return "no_author_domain"
+	}
+	return "no_key"
+}
