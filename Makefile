@@ -1,0 +1,63 @@
+# Two commands do everything: `make demo` and `make test`.
+
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS  = -s -w -X main.version=$(VERSION)
+SUDO    := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
+
+.PHONY: build demo test packages-installed unit e2e lint bench fuzz install clean
+
+build: bin/sealmilter
+
+bin/sealmilter: FORCE
+	$(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o $@ ./cmd/sealmilter
+
+.PHONY: FORCE
+FORCE:
+
+# The whole job in one process: no root, no DNS, no MTA.
+demo: build
+	@bin/sealmilter demo
+
+# Everything: installs what it needs from Debian packages, then the unit,
+# conformance, protocol and end-to-end tests.
+test: packages-installed lint unit e2e
+
+packages-installed:
+	$(SUDO) test/e2e/install-packages.sh
+
+lint: bin/staticcheck
+	@out=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "not gofmt'ed: $$out"; exit 1; }
+	$(GO) vet ./...
+	$(GO) vet -tags e2e ./test/...
+	bin/staticcheck ./...
+
+bin/staticcheck: tools/go.mod tools/go.sum
+	cd tools && $(GO) build -o ../bin/staticcheck honnef.co/go/tools/cmd/staticcheck
+
+unit:
+	$(GO) test -race -shuffle=on ./...
+
+# A real Postfix, unbound, nsd and foreign verifiers on loopback; needs root.
+e2e: build
+	$(SUDO) env "PATH=$$PATH" SEALMILTER_CI=$(SEALMILTER_CI) $(GO) test -tags e2e -count=1 -timeout 15m ./test/e2e
+
+# Ratios to crypto/sha256 and to go-msgauth, measured in one run.
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem ./auth/internal/canon ./auth/dkim
+
+FUZZTIME ?= 30s
+fuzz:
+	@for p in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+	    echo "== $$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$p || exit 1; \
+	  done; \
+	done
+
+PREFIX ?= /usr/local
+install: build
+	install -D -m 0755 bin/sealmilter $(DESTDIR)$(PREFIX)/sbin/sealmilter
+	install -D -m 0644 milter.yaml.example $(DESTDIR)$(PREFIX)/share/doc/sealmilter/milter.yaml.example
+
+clean:
+	rm -rf bin dist

@@ -1,0 +1,298 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sealmilter/sealmilter/auth/resolve"
+	"github.com/sealmilter/sealmilter/internal/config"
+	"github.com/sealmilter/sealmilter/internal/socket"
+	"github.com/sealmilter/sealmilter/keys"
+	"github.com/sealmilter/sealmilter/milter"
+	"github.com/sealmilter/sealmilter/milter/client"
+)
+
+func newDemo() *cobra.Command {
+	return &cobra.Command{
+		Use:   "demo",
+		Short: "show the whole job in one process: no root, no DNS, no MTA",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runDemo(cmd.Context(), cmd.OutOrStdout())
+		},
+	}
+}
+
+const (
+	demoConfig = `authserv_id: mail.example.com
+sign:
+  domains: [example.com]
+`
+	// demoZone is all the Internet there is; the keys' records come on top.
+	demoZone = `
+example.com         TXT  "v=spf1 ip4:192.0.2.25 -all"
+_dmarc.example.com  TXT  "v=DMARC1; p=reject"
+mail.example.com    A    192.0.2.25
+192.0.2.25          PTR  mail.example.com
+bank.example        TXT  "v=spf1 ip4:198.51.100.1 -all"
+_dmarc.bank.example TXT  "v=DMARC1; p=reject"
+203.0.113.66        PTR  dsl-66.isp.example
+dsl-66.isp.example  A    203.0.113.66
+`
+	demoMail = `From: Alice <alice@example.com>
+To: Bob <bob@example.net>
+Subject: Lunch on Friday?
+Date: Sat, 21 Nov 2026 12:00:00 +0000
+Message-ID: <lunch-1@example.com>
+
+Shall we meet at noon, at the usual place?
+
+Alice
+`
+	demoSpoof = `From: "Your bank" <security@bank.example>
+To: Bob <bob@example.com>
+Subject: Your account has been locked
+Date: Sat, 21 Nov 2026 12:05:00 +0000
+Message-ID: <click-here@bank.example>
+
+Please confirm your password.
+`
+	demoForged = `Authentication-Results: mail.example.com; dkim=pass header.d=bank.example;
+	dmarc=pass header.from=bank.example
+Authentication-Results: (innocent) "MAIL.example.com" 1; spf=pass
+From: Mallory <mallory@isp.example>
+To: Bob <bob@example.com>
+Subject: Trust me
+Date: Sat, 21 Nov 2026 12:06:00 +0000
+Message-ID: <trust-me@isp.example>
+
+I brought my own results.
+`
+)
+
+var (
+	demoHome    = netip.MustParseAddr("198.51.100.20") // Alice at home
+	demoMailOut = netip.MustParseAddr("192.0.2.25")    // mail.example.com
+	demoDSL     = netip.MustParseAddr("203.0.113.66")  // somebody's computer
+)
+
+// demo is one run: the daemon, the zone, the transcript.
+type demo struct {
+	out    io.Writer
+	path   string // of the socket
+	failed []string
+}
+
+func runDemo(ctx context.Context, out io.Writer) error {
+	begin := time.Now()
+	dir, err := os.MkdirTemp("", "sealmilter-demo-")
+	if err != nil {
+		return fail("set TMPDIR to a folder that you may write to", "%w", err)
+	}
+	defer os.RemoveAll(dir)
+	d := &demo{out: out, path: filepath.Join(dir, "milter.sock")}
+
+	fmt.Fprintln(out, "sealmilter demo: the whole job in one process, without root, DNS or MTA.")
+	fmt.Fprint(out, "The configuration is three lines:\n\n", indent("    ", demoConfig))
+	zone, err := d.makeKeys(filepath.Join(dir, "keys"))
+	if err != nil {
+		return err
+	}
+	stop, err := d.serve(ctx, dir, zone)
+	if err != nil {
+		return err
+	}
+	err = d.play()
+	if stopErr := stop(); err == nil {
+		err = stopErr
+	}
+	if err != nil {
+		return fail("this is a bug: please report it with the transcript above", "demo: %w", err)
+	}
+	if len(d.failed) > 0 {
+		return fail("this is a bug: please report it with the transcript above", "not as it should be: %s", strings.Join(d.failed, "; "))
+	}
+	fmt.Fprintf(out, "\nAll came out as it should, in %s.\n", time.Since(begin).Round(10*time.Millisecond))
+	return nil
+}
+
+func (d *demo) makeKeys(dir string) (*resolve.Zone, error) {
+	d.title("1. Keys for example.com", "sealmilter keys new example.com")
+	made, err := keys.Generate(dir, "example.com", keys.GenerateOptions{})
+	if err != nil {
+		return nil, err
+	}
+	zone := resolve.MustZone(demoZone)
+	for _, k := range made {
+		if err := zone.Add(k.Name(), "TXT", keys.Record(k)); err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(d.out, "    %-40s TXT  %s\n", k.Name(), ellipsis(keys.Record(k), 44))
+	}
+	fmt.Fprintln(d.out, "    (put into the demo's DNS, with SPF and DMARC p=reject for example.com)")
+	return zone, nil
+}
+
+// serve starts the real server on a unix socket; stop ends it.
+func (d *demo) serve(ctx context.Context, dir string, zone *resolve.Zone) (stop func() error, err error) {
+	cfg, problems := config.Parse("demo.yaml", []byte(demoConfig))
+	if err := problems.Err(); err != nil {
+		return nil, err
+	}
+	cfg.Sign.Keys = filepath.Join(dir, "keys")
+	store, broken := loadKeys(cfg, nil)
+	if countErrors(broken) > 0 {
+		return nil, errors.New(broken[0].String())
+	}
+	app := &app{log: slog.New(slog.DiscardHandler), resolver: zone}
+	l, err := socket.Listen("unix", d.path, socket.Options{Mode: 0o600})
+	if err != nil {
+		return nil, err
+	}
+	srv := milter.NewServer(serverConfig(cfg), app.setup(cfg, store))
+	done := make(chan error, 1)
+	go func() { done <- srv.Serve(milter.Listener{Listener: l}) }()
+	return func() error {
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		return errors.Join(srv.Shutdown(ctx), <-done)
+	}, nil
+}
+
+func (d *demo) play() error {
+	d.title("2. Alice submits a message on port 587, logged in", "")
+	fmt.Fprint(d.out, indent("    > ", headOf(demoMail)))
+	signed, err := d.send(
+		client.Peer{IP: demoHome, Helo: "laptop", Daemon: "ORIGINATING"},
+		client.Message{AuthUser: "alice@example.com", MailFrom: "alice@example.com", RcptTo: []string{"bob@example.net"}, Raw: demoMail})
+	if err != nil {
+		return err
+	}
+	d.fields(signed.Raw, "DKIM-Signature")
+	d.check("the message carries two signatures, RSA on top",
+		signed.Code == 250 && regexp.MustCompile(`(?s)^DKIM-Signature:[^\n]*a=rsa-sha256.*DKIM-Signature:[^\n]*a=ed25519-sha256`).MatchString(signed.Raw))
+
+	d.title("3. The signed message arrives by SMTP from 192.0.2.25", "")
+	arrived, err := d.send(
+		client.Peer{IP: demoMailOut, Name: "mail.example.com", Helo: "mail.example.com"},
+		client.Message{MailFrom: "alice@example.com", RcptTo: []string{"bob@example.net"}, Raw: signed.Raw})
+	if err != nil {
+		return err
+	}
+	d.fields(arrived.Raw, "Authentication-Results")
+	results := topField(arrived.Raw)
+	d.check("dkim=pass twice, spf=pass, dmarc=pass", arrived.Code == 250 && strings.Count(results, "dkim=pass") == 2 &&
+		strings.Contains(results, "spf=pass") && strings.Contains(results, "dmarc=pass"))
+
+	d.title("4. 203.0.113.66 pretends to be a bank that publishes p=reject", "")
+	fmt.Fprint(d.out, indent("    > ", headOf(demoSpoof)))
+	spoof, err := d.send(
+		client.Peer{IP: demoDSL, Name: "dsl-66.isp.example", Helo: "bank.example"},
+		client.Message{MailFrom: "security@bank.example", RcptTo: []string{"bob@example.com"}, Raw: demoSpoof})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(d.out, "    < %d %s\n", spoof.Code, spoof.Text)
+	d.check("rejected while the sender is still connected", spoof.Code == 550 && strings.HasPrefix(spoof.Text, "5.7.1 "))
+
+	d.title("5. A message brings Authentication-Results in our name", "")
+	fmt.Fprint(d.out, indent("    > ", headOf(demoForged)))
+	forged, err := d.send(
+		client.Peer{IP: demoDSL, Name: "dsl-66.isp.example", Helo: "isp.example"},
+		client.Message{MailFrom: "mallory@isp.example", RcptTo: []string{"bob@example.com"}, Raw: demoForged})
+	if err != nil {
+		return err
+	}
+	d.fields(forged.Raw, "Authentication-Results")
+	d.check("the two forged fields are gone, ours is the only one", forged.Code == 250 &&
+		strings.Count(forged.Raw, "Authentication-Results:") == 1 && strings.HasPrefix(forged.Raw, "Authentication-Results:") &&
+		!strings.Contains(forged.Raw, "bank.example"))
+	return nil
+}
+
+// send plays one SMTP session with one message.
+func (d *demo) send(p client.Peer, m client.Message) (client.Answer, error) {
+	s, err := client.Dial("unix", d.path)
+	if err != nil {
+		return client.Answer{}, err
+	}
+	defer s.Close()
+	if err := s.Connect(p); err != nil {
+		return client.Answer{}, err
+	}
+	m.QueueID = "4dEMo0001"
+	return s.Send(m)
+}
+
+func (d *demo) title(title, command string) {
+	fmt.Fprintf(d.out, "\n%s\n", title)
+	if command != "" {
+		fmt.Fprintf(d.out, "    $ %s\n", command)
+	}
+}
+
+// fields shows the fields of a name as the recipient gets them.
+func (d *demo) fields(raw, name string) {
+	show := false
+	for line := range strings.Lines(headOf(strings.ReplaceAll(raw, "\r\n", "\n"))) {
+		if line[0] != ' ' && line[0] != '\t' {
+			show = strings.HasPrefix(line, name+":")
+		}
+		if show {
+			fmt.Fprint(d.out, "    + ", strings.ReplaceAll(line, "\t", "        "))
+		}
+	}
+}
+
+func (d *demo) check(what string, ok bool) {
+	word := "ok"
+	if !ok {
+		word = "NOT SO"
+		d.failed = append(d.failed, what)
+	}
+	fmt.Fprintf(d.out, "    %s: %s\n", word, what)
+}
+
+// headOf is the header section.
+func headOf(raw string) string {
+	head, _, _ := strings.Cut(raw, "\n\n")
+	return head + "\n"
+}
+
+// topField is the first field, unfolded.
+func topField(raw string) string {
+	var b strings.Builder
+	for i, line := range strings.Split(raw, "\r\n") {
+		if i > 0 && !strings.HasPrefix(line, "\t") && !strings.HasPrefix(line, " ") {
+			break
+		}
+		b.WriteString(line)
+	}
+	return b.String()
+}
+
+func indent(prefix, text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		b.WriteString(prefix + line)
+	}
+	return b.String()
+}
+
+func ellipsis(s string, n int) string {
+	if len(s) > n {
+		return s[:n-3] + "..."
+	}
+	return s
+}

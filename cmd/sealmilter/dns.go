@@ -1,0 +1,53 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sealmilter/sealmilter/auth/resolve"
+	"github.com/sealmilter/sealmilter/keys"
+)
+
+func newDNS() *cobra.Command {
+	var f keyFlags
+	var form string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "dns DOMAIN",
+		Short: "print the DNS records to publish for a domain",
+		Long: `Prints everything that belongs into the DNS for a domain: the records of its
+keys, and SPF and DMARC records as advice. Forms: plain (for a web panel), bind
+(a piece of a zone file), route53 (a change batch).`,
+		Example: "  sealmilter dns example.com\n  sealmilter dns example.com --format bind",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			domain, err := resolve.CanonicalName(args[0])
+			if err != nil {
+				return badDomain(err)
+			}
+			store, problems, egress, err := f.open(cmd, args)
+			if err != nil {
+				return err
+			}
+			printKeyProblems(cmd.ErrOrStderr(), problems)
+			picked, sdid, err := store.Pick(domain)
+			if err != nil {
+				return fail("make them with: sealmilter keys new "+domain, "there are no keys for %s", domain)
+			}
+			records := keys.Publication{Domain: sdid, Keys: picked, Egress: egress}.Records()
+			if asJSON {
+				return printJSON(cmd, records)
+			}
+			if !slices.Contains(keys.Forms(), keys.Form(form)) {
+				return &failure{err: fmt.Errorf("unknown format %q", form), hint: "plain, bind, route53 or --json", code: exitUsage}
+			}
+			return keys.Write(cmd.OutOrStdout(), keys.Form(form), records)
+		},
+	}
+	f.add(cmd)
+	cmd.Flags().StringVarP(&form, "format", "f", "plain", "plain, bind or route53")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}

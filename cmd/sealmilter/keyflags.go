@@ -1,0 +1,83 @@
+package main
+
+import (
+	"encoding/json"
+	"net/netip"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sealmilter/sealmilter/auth/resolve"
+	"github.com/sealmilter/sealmilter/internal/config"
+	"github.com/sealmilter/sealmilter/keys"
+)
+
+// keyFlags are the flags of every command that looks into the key folder.
+type keyFlags struct{ config, dir string }
+
+func (f *keyFlags) add(cmd *cobra.Command) {
+	configFlag(cmd, &f.config)
+	cmd.Flags().StringVar(&f.dir, "keys", "", "key `folder` (default: sign.keys of the configuration)")
+}
+
+// load reads the configuration. Before there is one at the usual place, the
+// defaults serve: keys come first when a host is set up.
+func (f *keyFlags) load(cmd *cobra.Command) (*config.Config, error) {
+	if !cmd.Flags().Changed("config") && !exists(f.config) {
+		return config.Default(), nil
+	}
+	return readConfig(f.config, cmd.ErrOrStderr())
+}
+
+// folder is the key folder: the flag's, else the configuration's.
+func (f *keyFlags) folder(cmd *cobra.Command) (string, error) {
+	if f.dir != "" {
+		return f.dir, nil
+	}
+	cfg, err := f.load(cmd)
+	if err != nil {
+		return "", err
+	}
+	return cfg.Sign.Keys, nil
+}
+
+// open loads the keys of the named domain, or of all configured ones, and the
+// egress addresses.
+func (f *keyFlags) open(cmd *cobra.Command, args []string) (*keys.Store, []keys.Problem, []netip.Addr, error) {
+	cfg, err := f.load(cmd)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if f.dir != "" {
+		cfg.Sign.Keys = f.dir
+	}
+	if len(args) > 0 {
+		domain, err := resolve.CanonicalName(args[0])
+		if err != nil {
+			return nil, nil, nil, badDomain(err)
+		}
+		cfg.Sign.Domains = only(cfg.Sign.Domains, domain)
+	}
+	store, problems := loadKeys(cfg, nil)
+	return store, problems, cfg.Egress, nil
+}
+
+// only reduces the listed domains to the one asked for, which need not be
+// listed yet.
+func only(listed []config.SignDomain, domain string) []config.SignDomain {
+	for _, d := range listed {
+		if d.Name == domain {
+			return []config.SignDomain{d}
+		}
+	}
+	return []config.SignDomain{{Name: domain, Subdomains: true}}
+}
+
+func badDomain(err error) error {
+	return fail("give the domain as it stands after the @ of the addresses", "%w", err)
+}
+
+func printJSON(cmd *cobra.Command, v any) error {
+	enc := json.NewEncoder(cmd.OutOrStdout())
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}

@@ -1,0 +1,213 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sealmilter/sealmilter/auth/resolve"
+	"github.com/sealmilter/sealmilter/keys"
+)
+
+func newKeys() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "keys",
+		Short: "make and list signing keys",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newKeysNew(), newKeysList(), newKeysShow())
+	return cmd
+}
+
+func newKeysNew() *cobra.Command {
+	var f keyFlags
+	var opt keys.GenerateOptions
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "new DOMAIN",
+		Short: "make an RSA and an Ed25519 key for a domain",
+		Long: `Makes an RSA and an Ed25519 key for a domain and puts them into the key
+folder: mode 0600, owned by the owner of the folder. Existing keys stay as they
+are. A running daemon takes the new keys up at its next reload.`,
+		Example: "  sealmilter keys new example.com\n  sealmilter dns example.com",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			domain, err := resolve.CanonicalName(args[0])
+			if err != nil {
+				return badDomain(err)
+			}
+			dir, err := f.folder(cmd)
+			if err != nil {
+				return err
+			}
+			made, err := keys.Generate(dir, domain, opt)
+			if err != nil {
+				return generateFailed(err, dir)
+			}
+			if asJSON {
+				return printJSON(cmd, describeKeys(made))
+			}
+			out := cmd.OutOrStdout()
+			for _, k := range made {
+				fmt.Fprintf(out, "made %s (%s, %d bits)\n", k.Path(), k.Algorithm(), k.Bits())
+			}
+			fmt.Fprintf(out, "next: publish the records that `sealmilter dns %s` prints, then reload the daemon\n", domain)
+			return nil
+		},
+	}
+	f.add(cmd)
+	cmd.Flags().StringVarP(&opt.Selector, "selector", "s", "", "`name` of the RSA key, the Ed25519 key gets an e behind it (default: s and the date)")
+	cmd.Flags().IntVar(&opt.Bits, "bits", 2048, "size of the RSA key")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func generateFailed(err error, dir string) error {
+	switch {
+	case errors.Is(err, keys.ErrExists):
+		return fail("keys are never overwritten; give another name with --selector", "%w", err)
+	case errors.Is(err, os.ErrPermission):
+		return fail("run it as root (sudo), or give another folder with --keys", "%w", err)
+	}
+	return fail("the key folder is "+dir, "%w", err)
+}
+
+// keyInfo is one key for a script.
+type keyInfo struct {
+	Domain    string `json:"domain"`
+	Selector  string `json:"selector"`
+	Algorithm string `json:"algorithm"`
+	Bits      int    `json:"bits"`
+	Created   string `json:"created"`
+	Path      string `json:"path"`
+	Signs     bool   `json:"signs"`
+	Proof     string `json:"proof,omitempty"`
+}
+
+func describeKeys(list []*keys.Key) []keyInfo {
+	out := make([]keyInfo, 0, len(list))
+	for _, k := range list {
+		out = append(out, keyInfo{
+			Domain: k.Domain, Selector: k.Selector, Algorithm: k.Algorithm(), Bits: k.Bits(),
+			Created: k.Created().UTC().Format("2006-01-02"), Path: k.Path(),
+		})
+	}
+	return out
+}
+
+func newKeysList() *cobra.Command {
+	var f keyFlags
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "list [DOMAIN]",
+		Short: "list the keys of the configured domains and prove each",
+		Long: `Lists the keys of the domains in sign.domains, or of one domain. Each key signs
+a sample message, which a second DKIM implementation must verify.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			store, problems, _, err := f.open(cmd, args)
+			if err != nil {
+				return err
+			}
+			all := describeKeys(store.All())
+			bad := countErrors(problems)
+			for i, k := range store.All() {
+				all[i].Signs = signs(store, k)
+				all[i].Proof = "ok"
+				if err := prove(k); err != nil {
+					all[i].Proof = err.Error()
+					bad++
+				}
+			}
+			printKeyProblems(cmd.ErrOrStderr(), problems)
+			if asJSON {
+				if err := printJSON(cmd, all); err != nil {
+					return err
+				}
+			} else if err := writeKeyTable(cmd.OutOrStdout(), all); err != nil {
+				return err
+			}
+			if bad > 0 {
+				return errShown
+			}
+			return nil
+		},
+	}
+	f.add(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// signs reports whether the key is among those that sign for its domain now.
+func signs(store *keys.Store, key *keys.Key) bool {
+	picked, _, _ := store.Pick(key.Domain)
+	for _, k := range picked {
+		if k.Selector == key.Selector {
+			return true
+		}
+	}
+	return false
+}
+
+func writeKeyTable(w io.Writer, all []keyInfo) error {
+	if len(all) == 0 {
+		_, err := fmt.Fprintln(w, "no keys; make some with `sealmilter keys new DOMAIN`")
+		return err
+	}
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, "DOMAIN\tSELECTOR\tALGORITHM\tBITS\tMADE\tSIGNS\tPROOF\tFILE")
+	for _, k := range all {
+		sign := "no"
+		if k.Signs {
+			sign = "yes"
+		}
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", k.Domain, k.Selector, k.Algorithm, k.Bits, k.Created, sign, k.Proof, k.Path)
+	}
+	return tw.Flush()
+}
+
+func newKeysShow() *cobra.Command {
+	var f keyFlags
+	cmd := &cobra.Command{
+		Use:   "show DOMAIN",
+		Short: "print the DNS records of a domain's keys",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			store, problems, _, err := f.open(cmd, args)
+			if err != nil {
+				return err
+			}
+			printKeyProblems(cmd.ErrOrStderr(), problems)
+			for _, k := range store.All() {
+				fmt.Fprintf(cmd.OutOrStdout(), "%s\tTXT\t%s\n", k.Name(), keys.Record(k))
+			}
+			if len(store.All()) == 0 || countErrors(problems) > 0 {
+				return errShown
+			}
+			return nil
+		},
+	}
+	f.add(cmd)
+	return cmd
+}
+
+func printKeyProblems(w io.Writer, problems []keys.Problem) {
+	for _, p := range problems {
+		fmt.Fprintln(w, p)
+	}
+}
+
+func countErrors(problems []keys.Problem) int {
+	n := 0
+	for _, p := range problems {
+		if p.Severity == keys.Error {
+			n++
+		}
+	}
+	return n
+}

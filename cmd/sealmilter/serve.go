@@ -1,0 +1,313 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/activation"
+	"github.com/coreos/go-systemd/v22/daemon"
+	"github.com/spf13/cobra"
+
+	"github.com/sealmilter/sealmilter/auth"
+	"github.com/sealmilter/sealmilter/internal/config"
+	"github.com/sealmilter/sealmilter/internal/socket"
+	"github.com/sealmilter/sealmilter/internal/telemetry"
+	"github.com/sealmilter/sealmilter/keys"
+	"github.com/sealmilter/sealmilter/milter"
+)
+
+const (
+	defaultState = "/var/lib/sealmilter"
+	// drainFor is how long a stopping daemon waits for transactions in progress;
+	// systemd's own patience is 90 s.
+	drainFor = 75 * time.Second
+)
+
+func newServe() *cobra.Command {
+	var s service
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "run the daemon",
+		Long: `Runs the daemon in the foreground. SIGHUP reads the configuration and the keys
+again and keeps the old ones when the new ones are bad; SIGTERM finishes the
+transactions in progress and ends. When the configuration is bad at the start,
+the last one that worked is used, unless --strict is given.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s.stderr = cmd.ErrOrStderr()
+			return s.run(cmd.Context())
+		},
+	}
+	configFlag(cmd, &s.path)
+	cmd.Flags().StringVar(&s.state, "state", defaultState, "`folder` for the last good configuration")
+	cmd.Flags().BoolVar(&s.strict, "strict", false, "exit when the configuration is bad, whatever worked before")
+	return cmd
+}
+
+// service is the running daemon. Its methods are called from one goroutine.
+type service struct {
+	path, state string
+	strict      bool
+	stderr      interface{ Write([]byte) (int, error) }
+
+	app    app
+	level  slog.LevelVar
+	cfg    *config.Config
+	store  *keys.Store
+	client interface{ Close() }
+	server *milter.Server
+}
+
+func (s *service) run(ctx context.Context) error {
+	// Caught before anything is open, so that a signal during the start is not lost.
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
+	defer signal.Stop(signals)
+
+	loaded, problems := config.LoadWithFallback(s.path, s.state, s.strict)
+	if loaded.Config == nil {
+		for _, p := range problems {
+			printProblem(s.stderr, p)
+		}
+		return fail("sealmilter check --config "+s.path+" shows the same", "%s cannot be used, and there is no configuration that worked before", s.path)
+	}
+	s.cfg = loaded.Config
+	if err := s.openLog(); err != nil {
+		return err
+	}
+	s.app.metrics = telemetry.NewMetrics(version)
+	s.app.metrics.ConfigLoaded(!loaded.Degraded)
+	s.logProblems(problems)
+	set, err := s.build(s.cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { s.client.Close() }()
+	listeners, err := s.listen(s.cfg)
+	if err != nil {
+		return err
+	}
+	s.server = milter.NewServer(serverConfig(s.cfg), set)
+	var serving sync.WaitGroup
+	for _, l := range listeners {
+		serving.Go(func() {
+			if err := s.server.Serve(l); err != nil {
+				s.app.log.Error("listener ended", "listener", l.Addr().String(), "err", err)
+			}
+		})
+	}
+	stopMetrics, err := s.serveMetrics(s.cfg.Metrics.Listen)
+	if err != nil {
+		return err
+	}
+	defer stopMetrics()
+	if !loaded.Degraded {
+		s.keep(loaded.Data)
+	}
+	s.app.log.Info("ready", "version", version, "authserv_id", s.cfg.AuthservID, "config", loaded.Path, "keys", len(s.store.All()))
+	daemon.SdNotify(false, daemon.SdNotifyReady)
+
+	for {
+		select {
+		case <-ctx.Done():
+		case sig := <-signals:
+			if sig == syscall.SIGHUP {
+				s.reload()
+				continue
+			}
+			s.app.log.Info("stopping: transactions in progress are finished first", "signal", sig.String())
+		}
+		break
+	}
+	daemon.SdNotify(false, daemon.SdNotifyStopping)
+	drain, cancel := context.WithTimeout(context.Background(), drainFor)
+	defer cancel()
+	go func() { // a second signal ends the patience
+		for sig := range signals {
+			if sig != syscall.SIGHUP {
+				cancel()
+				return
+			}
+		}
+	}()
+	err = s.server.Shutdown(drain)
+	serving.Wait()
+	if err != nil && !errors.Is(err, context.Canceled) {
+		s.app.log.Warn("stopped before all transactions were finished")
+	}
+	s.app.log.Info("stopped")
+	return nil
+}
+
+func (s *service) openLog() error {
+	level, err := telemetry.ParseLevel(s.cfg.Log.Level)
+	if err != nil {
+		return err
+	}
+	s.level.Set(level)
+	s.app.log, err = telemetry.NewLogger(s.stderr, s.cfg.Log.Format, &s.level)
+	return err
+}
+
+func (s *service) logProblems(problems config.Problems) {
+	for _, p := range problems {
+		level := slog.LevelError
+		if p.Severity == config.Warning {
+			level = slog.LevelWarn
+		}
+		s.app.log.Log(context.Background(), level, "configuration: "+p.Message, "file", p.File, "line", p.Line, "hint", p.Hint)
+	}
+}
+
+// build makes the running set-up for cfg: keys, resolver, policy.
+func (s *service) build(cfg *config.Config) (*milter.Setup, error) {
+	store, problems := loadKeys(cfg, s.store)
+	client, err := newResolver(cfg.DNS, s.app.metrics)
+	if err != nil {
+		return nil, err
+	}
+	if old := s.client; old != nil {
+		// Messages in progress may still ask it.
+		time.AfterFunc(2*cfg.Limits.MessageTimeout, old.Close)
+	}
+	s.client, s.app.resolver, s.store = client, client, store
+	for _, p := range problems {
+		level := slog.LevelWarn
+		if p.Severity == keys.Error {
+			level = slog.LevelError
+		}
+		s.app.log.Log(context.Background(), level, "key: "+p.Message, "path", p.Path, "domain", p.Domain, "hint", p.Hint)
+	}
+	for _, d := range cfg.Sign.Domains {
+		if _, _, err := store.Pick(d.Name); errors.Is(err, keys.ErrNoKey) {
+			s.app.log.Warn("no key: mail of this domain is sent unsigned", "domain", d.Name, "hint", "sealmilter keys new "+d.Name)
+		}
+	}
+	for _, name := range cfg.Unbuilt() {
+		s.app.log.Warn("accepted, but not built yet", "option", name)
+	}
+	go s.proveAll(store)
+	return s.app.setup(cfg, store), nil
+}
+
+// proveAll has a second implementation verify what each key signs.
+func (s *service) proveAll(store *keys.Store) {
+	for _, k := range store.All() {
+		if err := prove(k); err != nil {
+			s.app.log.Error("key does not prove itself", "key", k, "err", err, "hint", "make another: sealmilter keys new "+k.Domain)
+		}
+	}
+}
+
+// reload swaps configuration and keys, or keeps the old ones and says why.
+func (s *service) reload() {
+	daemon.SdNotify(false, daemon.SdNotifyReloading)
+	defer daemon.SdNotify(false, daemon.SdNotifyReady)
+	data, err := os.ReadFile(s.path)
+	cfg, problems := config.Load(s.path)
+	s.logProblems(problems)
+	if cfg == nil || err != nil {
+		s.app.metrics.ConfigLoaded(false)
+		s.app.log.Error("reload failed: the old configuration stays", "config", s.path)
+		return
+	}
+	set, err := s.build(cfg)
+	if err != nil {
+		s.app.metrics.ConfigLoaded(false)
+		s.app.log.Error("reload failed: the old configuration stays", "config", s.path, "err", err)
+		return
+	}
+	if !sameSockets(s.cfg, cfg) {
+		s.app.log.Warn("listen, socket, metrics and limits of connections change at the next restart only")
+	}
+	if level, err := telemetry.ParseLevel(cfg.Log.Level); err == nil {
+		s.level.Set(level)
+	}
+	s.cfg = cfg
+	s.server.Swap(set)
+	s.app.metrics.ConfigLoaded(true)
+	s.keep(data)
+	s.app.log.Info("reloaded", "config", s.path, "keys", len(s.store.All()))
+}
+
+func sameSockets(a, b *config.Config) bool {
+	return fmt.Sprint(a.Listen, a.Socket, a.Metrics, serverConfig(a)) == fmt.Sprint(b.Listen, b.Socket, b.Metrics, serverConfig(b))
+}
+
+// keep remembers the configuration as one that worked.
+func (s *service) keep(data []byte) {
+	if err := config.SaveLastGood(s.state, s.path, data); err != nil {
+		s.app.log.Warn("cannot keep a copy of the configuration for bad times", "err", err, "hint", "install -d "+s.state)
+	}
+}
+
+// listen opens the sockets of the configuration; systemd's replace the default
+// one.
+func (s *service) listen(cfg *config.Config) ([]milter.Listener, error) {
+	var out []milter.Listener
+	inherited, err := activation.Listeners()
+	if err != nil {
+		return nil, fail("", "sockets from systemd: %w", err)
+	}
+	for _, l := range inherited {
+		if l != nil {
+			out = append(out, milter.Listener{Listener: l})
+		}
+	}
+	isDefault := fmt.Sprint(cfg.Listen) == fmt.Sprint(config.Default().Listen)
+	if len(out) > 0 && isDefault {
+		return out, nil
+	}
+	for _, c := range cfg.Listen {
+		l, err := socket.Listen(c.Addr.Network, c.Addr.Addr, socket.Options{
+			Mode: fs.FileMode(cfg.Socket.Mode), Group: cfg.Socket.Group, DefaultGroup: "postfix",
+		})
+		if err != nil {
+			for _, opened := range out {
+				opened.Close()
+			}
+			var e *socket.Error
+			if errors.As(err, &e) {
+				return nil, fail(e.Hint, "listen: %w", err)
+			}
+			return nil, fail("", "listen: %w", err)
+		}
+		out = append(out, milter.Listener{Listener: l, Direction: direction(c.Direction)})
+	}
+	return out, nil
+}
+
+func direction(word string) auth.Direction {
+	if word == "auto" {
+		return ""
+	}
+	return auth.Direction(word)
+}
+
+// serveMetrics listens for Prometheus when an address is configured.
+func (s *service) serveMetrics(addr string) (stop func(), err error) {
+	if addr == "" {
+		return func() {}, nil
+	}
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fail("give a free address in metrics.listen", "metrics: %w", err)
+	}
+	srv := s.app.metrics.Server()
+	go func() {
+		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			s.app.log.Error("metrics server ended", "err", err)
+		}
+	}()
+	return func() { srv.Close() }, nil
+}
