@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/netip"
 	"runtime/debug"
 	"strings"
@@ -318,5 +317,3 @@ func (s *session) reset() {
 	s.conn.peer.Close()
 	s.conn = conn{}
 }
-
-func (s *session) logger() *slog.Logger { return s.srv.setup().Log }

@@ -82,14 +82,14 @@ func (w *wire) read(first bool) (frame, error) {
 			w.conn.SetReadDeadline(time.Now().Add(h))
 		}
 	}
-	head, err := w.r.Peek(1)
-	if err != nil {
+	if _, err := w.r.Peek(1); err != nil {
 		return frame{}, err
 	}
 	if w.r.Buffered() < 5 {
 		w.conn.SetReadDeadline(time.Now().Add(w.timeouts.Frame))
 	}
-	if head, err = w.r.Peek(5); err != nil {
+	head, err := w.r.Peek(5)
+	if err != nil {
 		return frame{}, stalled(err)
 	}
 	n, code := binary.BigEndian.Uint32(head), head[4]
