@@ -194,6 +194,18 @@ func (d *daemon) reload(t *testing.T, more string, good bool) {
 	})
 }
 
+// misbehaved returns the first line of the log that no test may cause: a panic, recovered or not, or what a binary
+// built with -race reports.
+func (d *daemon) misbehaved() string {
+	text, _ := os.ReadFile(d.logFile())
+	for _, sign := range []string{"panic", "DATA RACE", "fatal error"} {
+		if l := line(string(text), sign); l != "" {
+			return l
+		}
+	}
+	return ""
+}
+
 // logged returns a function that reads what the daemon has logged since now.
 func (d *daemon) logged(t *testing.T) func() string {
 	t.Helper()

@@ -43,6 +43,10 @@ func runAll(m *testing.M) int {
 	}
 	if l != nil {
 		l.stop()
+		if why := l.daemon.misbehaved(); code == 0 && why != "" {
+			fmt.Fprintf(os.Stderr, "e2e: every test passed, but the daemon's log says: %s\n", why)
+			code = 1
+		}
 		l.leave(code != 0)
 	}
 	return code
