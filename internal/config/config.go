@@ -18,10 +18,11 @@ import (
 // described in milter.yaml.example.
 //
 // Tags: yaml is the name; words are the only values; min and max bound a
-// number, size or duration; check names a rule in leaf.go.
+// number, size or duration; check names a rule in leaf.go; single lets a list of
+// one stand without brackets.
 type Config struct {
 	AuthservID string       `yaml:"authserv_id" check:"domain"`
-	Listen     []Listener   `yaml:"listen"`
+	Listen     []Listener   `yaml:"listen" single:"yes"`
 	Socket     Socket       `yaml:"socket"`
 	MTA        string       `yaml:"mta" words:"auto postfix sendmail"`
 	Admin      Address      `yaml:"admin"` // zero: none

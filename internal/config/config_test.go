@@ -237,3 +237,11 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestOneListenerNeedsNoList(t *testing.T) {
+	for _, y := range []string{"listen: unix:/x", "listen: {addr: unix:/x, direction: auto}", "listen: [unix:/x]"} {
+		if c := parse(t, y); len(c.Listen) != 1 || c.Listen[0].Addr.Addr != "/x" || c.Listen[0].Direction != "auto" {
+			t.Errorf("%s: %+v", y, c.Listen)
+		}
+	}
+}

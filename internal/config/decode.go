@@ -65,8 +65,12 @@ func (d *decoder) value(n *policy.Node, v reflect.Value, path string, tag reflec
 	}
 }
 
-// list replaces the default by what the file says.
+// list replaces the default by what the file says. With the tag `single` one
+// entry need not be written as a list.
 func (d *decoder) list(n *policy.Node, v reflect.Value, path string, tag reflect.StructTag) {
+	if _, ok := tag.Lookup("single"); ok && (n.Kind == policy.Scalar || n.Kind == policy.Map) {
+		n = &policy.Node{Kind: policy.List, Line: n.Line, Column: n.Column, Items: []policy.Node{*n}}
+	}
 	if n.Kind != policy.List {
 		hint := ""
 		if n.Kind == policy.Scalar {
