@@ -138,7 +138,7 @@ func TestFull(t *testing.T) {
 		"trusted":  {c.Verify.TrustedAuthservIDs, []TrustedID{{"mx.example.net", nets}}},
 		"limits":   {c.Limits, Limits{65536, 1 << 20, 200, 3, 50, 20 * time.Second, 10, 0, 128 << 10, time.Hour, 5 * time.Second, 5 * time.Second}},
 		"metrics":  {c.Metrics.Listen, ":8890"},
-		"unbuilt": {strings.Join(c.Unbuilt(), ", "), "sign.via: ses, sign.rsa: openssl, sign.domains_from, sign.senders, sign.rotate, verify.arc, verify.dnsbl, " +
+		"unbuilt": {strings.Join(c.Unbuilt(), ", "), "sign.rsa: openssl, sign.domains_from, sign.senders, sign.rotate, verify.arc, verify.dnsbl, " +
 			"arc.seal, forwarders, reports, policy.rules: arc (always none), policy.rules: dnsbl (always empty)"},
 	} {
 		if !reflect.DeepEqual(r.got, r.want) {
