@@ -107,7 +107,9 @@ type listener struct {
 }
 
 func (l *listener) Close() error {
-	if now, err := os.Lstat(l.path); err == nil && l.made != nil && os.SameFile(now, l.made) {
+	// The time as well: a file system gives a removed file's number to the next.
+	now, err := os.Lstat(l.path)
+	if err == nil && l.made != nil && os.SameFile(now, l.made) && now.ModTime().Equal(l.made.ModTime()) {
 		os.Remove(l.path)
 	}
 	return l.UnixListener.Close()
