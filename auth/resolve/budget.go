@@ -2,7 +2,9 @@ package resolve
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
+	"strings"
 	"sync"
 )
 
@@ -41,11 +43,14 @@ func (b *Budget) Left() int {
 }
 
 func ask[T any](ctx context.Context, b *Budget, typ, name string, f func() (Answer[T], error)) (Answer[T], error) {
+	if err := CheckName(strings.TrimSuffix(name, ".")); err != nil { // costs no question
+		return Answer[T]{}, &Error{Type: typ, Name: name, Err: fmt.Errorf("%w: %w", ErrNXDomain, err)}
+	}
 	k := zoneKey{zoneName(name), typ}
 	b.mu.Lock()
 	m := b.memo[k]
 	if m == nil {
-		if b.left == 0 {
+		if b.left <= 0 {
 			b.mu.Unlock()
 			return Answer[T]{}, &Error{Type: typ, Name: name, Err: ErrBudget}
 		}
@@ -72,6 +77,8 @@ func ask[T any](ctx context.Context, b *Budget, typ, name string, f func() (Answ
 	return a, m.err
 }
 
+// LookupTXT and the others share their Records among all askers: not to be
+// changed.
 func (b *Budget) LookupTXT(ctx context.Context, name string) (Answer[string], error) {
 	return ask(ctx, b, "TXT", name, func() (Answer[string], error) { return b.next.LookupTXT(ctx, name) })
 }
@@ -89,5 +96,5 @@ func (b *Budget) LookupMX(ctx context.Context, name string) (Answer[MX], error) 
 }
 
 func (b *Budget) LookupPTR(ctx context.Context, ip netip.Addr) (Answer[string], error) {
-	return ask(ctx, b, "PTR", ip.String(), func() (Answer[string], error) { return b.next.LookupPTR(ctx, ip) })
+	return ask(ctx, b, "PTR", ReverseName(ip), func() (Answer[string], error) { return b.next.LookupPTR(ctx, ip) })
 }

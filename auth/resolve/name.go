@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 )
@@ -31,6 +32,10 @@ func CanonicalName(s string) (string, error) {
 	}
 	for i := 0; i < len(n); i++ {
 		if n[i] >= 0x80 {
+			// idna takes bytes that are no UTF-8 for U+FFFD, all for the same.
+			if !utf8.ValidString(n) || strings.ContainsRune(n, utf8.RuneError) {
+				return "", fmt.Errorf("domain name %.120q: not UTF-8", s)
+			}
 			a, err := idnaProfile.ToASCII(n)
 			if err != nil {
 				return "", fmt.Errorf("domain name %.120q: %w", s, err)

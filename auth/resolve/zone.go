@@ -1,7 +1,6 @@
 package resolve
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -46,10 +45,10 @@ const zoneTTL = 5 * time.Minute
 // ParseZone reads the format above. Errors name the line.
 func ParseZone(text string) (*Zone, error) {
 	z := &Zone{}
-	sc := bufio.NewScanner(strings.NewReader(text))
-	sc.Buffer(nil, 1<<20)
-	for n := 1; sc.Scan(); n++ {
-		f, err := zoneFields(sc.Text())
+	n := 0
+	for line := range strings.Lines(text) {
+		n++
+		f, err := zoneFields(strings.TrimRight(line, "\r\n"))
 		if err != nil {
 			return nil, fmt.Errorf("zone line %d: %w", n, err)
 		}
@@ -63,7 +62,7 @@ func ParseZone(text string) (*Zone, error) {
 			return nil, fmt.Errorf("zone line %d: %w", n, err)
 		}
 	}
-	return z, sc.Err()
+	return z, nil
 }
 
 // MustZone is ParseZone for texts that are part of the program.
@@ -115,6 +114,12 @@ func (z *Zone) Add(name, typ string, data ...string) error {
 			name = ReverseName(ip)
 		}
 	}
+	if err := CheckName(name); err != nil {
+		return fmt.Errorf("name %.80q: %w", name, err)
+	}
+	if !slices.Contains(zoneTypes, typ) {
+		return fmt.Errorf("unknown type %.20q", typ)
+	}
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	if z.records == nil {
@@ -123,7 +128,7 @@ func (z *Zone) Add(name, typ string, data ...string) error {
 	if len(data) == 1 && strings.HasPrefix(data[0], "!") {
 		err, ok := zoneFailures[data[0]]
 		if !ok {
-			return fmt.Errorf("unknown failure %q", data[0])
+			return fmt.Errorf("unknown failure %.40q", data[0])
 		}
 		z.fails[zoneKey{name, typ}] = err
 		return nil
@@ -133,7 +138,7 @@ func (z *Zone) Add(name, typ string, data ...string) error {
 	case "TXT":
 		value = strings.Join(data, "")
 	case "A", "AAAA":
-		if ip, err := netip.ParseAddr(value); err != nil || ip.Is4() != (typ == "A") {
+		if ip, err := netip.ParseAddr(value); err != nil || ip.Is4() != (typ == "A") || ip.Zone() != "" {
 			return fmt.Errorf("%q is no %s address", value, typ)
 		}
 	case "MX":
@@ -143,9 +148,8 @@ func (z *Zone) Add(name, typ string, data ...string) error {
 		if _, err := strconv.ParseUint(data[0], 10, 16); err != nil {
 			return fmt.Errorf("MX preference %q", data[0])
 		}
-	case "PTR", "CNAME":
-	default:
-		return fmt.Errorf("unknown type %q", typ)
+	case "*":
+		return errors.New("type * is for failures only")
 	}
 	z.records[zoneKey{name, typ}] = append(z.records[zoneKey{name, typ}], value)
 	for n, ok := name, true; ok && n != ""; _, n, ok = strings.Cut(n, ".") {
@@ -153,6 +157,8 @@ func (z *Zone) Add(name, typ string, data ...string) error {
 	}
 	return nil
 }
+
+var zoneTypes = []string{"TXT", "A", "AAAA", "MX", "PTR", "CNAME", "*"}
 
 var zoneFailures = map[string]error{
 	"!timeout":  fmt.Errorf("%w: no answer in time", ErrTemporary),
