@@ -188,11 +188,6 @@ func (s *service) build(cfg *config.Config) (*milter.Setup, error) {
 		}
 		s.app.log.Log(context.Background(), level, "key: "+p.Message, "path", p.Path, "domain", p.Domain, "hint", p.Hint)
 	}
-	for _, d := range cfg.Sign.Domains {
-		if _, _, err := store.Pick(d.Name); errors.Is(err, keys.ErrNoKey) {
-			s.app.log.Warn("no key: mail of this domain is sent unsigned", "domain", d.Name, "hint", "sealmilter keys new "+d.Name)
-		}
-	}
 	for _, name := range cfg.Unbuilt() {
 		s.app.log.Warn("accepted, but not built yet", "option", name)
 	}
