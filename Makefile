@@ -10,7 +10,7 @@ SUDO    := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 build: bin/sealmilter
 
 bin/sealmilter: FORCE
-	$(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o $@ ./cmd/sealmilter
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o $@ ./cmd/sealmilter
 
 .PHONY: FORCE
 FORCE:

@@ -1,10 +1,11 @@
 #!/bin/sh
-# Installs what the end-to-end suite needs from Debian's packages: the MTA, two name servers, a SASL
+# Installs what `make test` needs from Debian's packages: a C compiler, the MTA, two name servers, a SASL
 # server and two foreign DKIM verifiers. Nothing that it installs is started or configured: the suite
 # brings up its own instances below a temporary directory. Safe to run again; quick when all is there.
 set -eu
 
-packages="postfix dovecot-core nsd unbound python3 python3-dkim python3-dnspython python3-nacl opendkim-tools util-linux"
+# gcc and libc6-dev: the race detector of the unit tests needs cgo.
+packages="gcc libc6-dev postfix dovecot-core nsd unbound python3 python3-dkim python3-dnspython python3-nacl opendkim-tools util-linux"
 
 missing=""
 for p in $packages; do
