@@ -90,11 +90,24 @@ func (s *Session) Connect(p Peer) error {
 	if err := s.s.Macros(gomilter.CodeConn, "j", "mail.example.com", "{daemon_name}", daemon, "v", "Postfix 3.7.11"); err != nil {
 		return err
 	}
-	if _, err := s.s.Conn(name, family, p.Port, addr); err != nil {
+	if err := goOn(s.s.Conn(name, family, p.Port, addr)); err != nil {
 		return err
 	}
-	_, err := s.s.Helo(p.Helo)
-	return err
+	return goOn(s.s.Helo(p.Helo))
+}
+
+var errEarly = errors.New("answer before the end of the message")
+
+// goOn takes the answer to a step in the middle of a message. sealmilter says
+// nothing there, or goes on.
+func goOn(act *gomilter.Action, err error) error {
+	if err != nil {
+		return err
+	}
+	if act.Code != gomilter.ActContinue {
+		return fmt.Errorf("%w: %q %s", errEarly, act.Code, act.SMTPText)
+	}
+	return nil
 }
 
 // Send runs one message through the milter.
@@ -106,11 +119,11 @@ func (s *Session) Send(m Message) (Answer, error) {
 	if err := s.s.Macros(gomilter.CodeMail, macros...); err != nil {
 		return Answer{}, err
 	}
-	if _, err := s.s.Mail(m.MailFrom, nil); err != nil {
+	if err := goOn(s.s.Mail(m.MailFrom, nil)); err != nil {
 		return Answer{}, err
 	}
 	for _, to := range m.RcptTo {
-		if _, err := s.s.Rcpt(to, nil); err != nil {
+		if err := goOn(s.s.Rcpt(to, nil)); err != nil {
 			return Answer{}, err
 		}
 	}
@@ -123,15 +136,15 @@ func (s *Session) Send(m Message) (Answer, error) {
 		if err := s.s.Macros(gomilter.CodeHeader, "i", m.QueueID); err != nil {
 			return Answer{}, err
 		}
-		if _, err := s.s.HeaderField(f.name, value); err != nil {
+		if err := goOn(s.s.HeaderField(f.name, value)); err != nil {
 			return Answer{}, err
 		}
 	}
-	if _, err := s.s.HeaderEnd(); err != nil {
+	if err := goOn(s.s.HeaderEnd()); err != nil {
 		return Answer{}, err
 	}
 	for chunk := range slices.Chunk([]byte(body), gomilter.MaxBodyChunk) {
-		if _, err := s.s.BodyChunk(chunk); err != nil {
+		if err := goOn(s.s.BodyChunk(chunk)); err != nil {
 			return Answer{}, err
 		}
 	}
@@ -172,24 +185,36 @@ func (s *Session) leadingSpace() bool { return s.s.ProtocolOption(gomilter.OptHe
 type field struct{ name, value string }
 
 // split cuts a message into fields (values with their leading space, folds as
-// CRLF) and the body, with CRLF line ends.
+// CRLF) and the body, with CRLF line ends. A line that is no field begins the
+// body, as in Postfix.
 func split(raw string) ([]field, string) {
 	raw = strings.ReplaceAll(strings.ReplaceAll(raw, "\r\n", "\n"), "\n", "\r\n")
 	var fields []field
 	for raw != "" {
 		line, rest, _ := strings.Cut(raw, "\r\n")
-		raw = rest
 		if line == "" {
+			raw = rest
 			break
 		}
-		if (line[0] == ' ' || line[0] == '\t') && len(fields) > 0 {
+		folded := line[0] == ' ' || line[0] == '\t'
+		name, value, ok := strings.Cut(line, ":")
+		switch {
+		case folded && len(fields) > 0:
 			fields[len(fields)-1].value += "\r\n" + line
-			continue
+		case folded || !ok || !isName(name):
+			return fields, raw
+		default:
+			fields = append(fields, field{name, value})
 		}
-		name, value, _ := strings.Cut(line, ":")
-		fields = append(fields, field{name, value})
+		raw = rest
 	}
 	return fields, raw
+}
+
+// isName: printable ASCII, white space allowed before the colon only.
+func isName(s string) bool {
+	s = strings.TrimRight(s, " \t")
+	return s != "" && strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
 }
 
 func join(fields []field, body string) string {
