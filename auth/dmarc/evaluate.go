@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/sealmilter/sealmilter/auth/resolve"
 )
@@ -16,9 +17,12 @@ const (
 	// names within the author's organizational domain are, so that real mail has
 	// one or two.
 	maxIdentifiers = 10
-	// maxAuthors is how many author domains of one From field are evaluated
+	// MaxAuthors is how many author domains of one From field are evaluated
 	// (RFC 9989 §11.5: limiting the number avoids a denial of service).
-	maxAuthors = 5
+	MaxAuthors = 5
+	// AuthorQuestions is what finding the policy of one author domain may cost:
+	// a walk (§4.10) and whether the domain exists (§3.2.13).
+	AuthorQuestions = maxLabels + 1
 	// maxNamed bounds the identifiers that a failure's reason names.
 	maxNamed = 3
 )
@@ -57,7 +61,10 @@ func (e *Evaluator) Prefetch(ctx context.Context, domain string) {
 // with Temp set: d= of DKIM signatures, the domain of SPF's MAIL FROM check
 // (§4.4). A plain HELO pass is none.
 func (e *Evaluator) Evaluate(ctx context.Context, authorDomain string, ids []Identifier) Result {
-	return e.begin().evaluate(ctx, authorDomain, canonical(ids))
+	v := e.begin()
+	res := v.find(ctx, authorDomain)
+	v.align(ctx, &res, canonical(ids))
+	return res
 }
 
 // EvaluateAll is Evaluate for a From field with one or several author domains.
@@ -77,25 +84,62 @@ func (e *Evaluator) EvaluateAll(ctx context.Context, authorDomains []string, ids
 			authors = append(authors, d)
 		}
 	}
-	v, ids := e.begin(), canonical(ids)
 	if len(authors) == 0 {
 		return Result{Status: None, Err: errNoAuthor}
 	}
-	worst := v.evaluate(ctx, authors[0], ids)
-	for _, d := range authors[1:min(len(authors), maxAuthors)] {
-		if r := v.evaluate(ctx, d, ids); r.severity() > worst.severity() {
+	ids = canonical(ids)
+	results := make([]Result, min(len(authors), MaxAuthors))
+	evaluations := make([]*evaluation, len(results))
+	// Side by side, so that one author's slow name server does not use up the
+	// time in which another's policy could be had; and all policies before any
+	// walk for alignment, so that those do not use up its questions.
+	each(len(results), func(i int) {
+		evaluations[i] = e.begin()
+		results[i] = evaluations[i].find(ctx, authors[i])
+	})
+	each(len(results), func(i int) { evaluations[i].align(ctx, &results[i], ids) })
+	worst := results[0]
+	for _, r := range results[1:] {
+		if r.severity() > worst.severity() {
 			worst = r
 		}
 	}
-	if len(authors) > maxAuthors {
+	if len(authors) > MaxAuthors {
 		if worst.Status != Fail || worst.Policy != PolicyReject {
 			// Nobody whom we asked wants a rejection; who was not asked might.
 			worst.Policy = PolicyQuarantine
 		}
 		worst.Status, worst.Aligned = Fail, nil
-		worst.Err = fmt.Errorf("%d author domains, limit %d (RFC 9989 §11.5)", len(authors), maxAuthors)
+		worst.Err = fmt.Errorf("%d author domains, limit %d (RFC 9989 §11.5)", len(authors), MaxAuthors)
 	}
 	return worst
+}
+
+// each calls f for 0 to n-1 side by side and waits. A panic in one of them
+// is the caller's.
+func each(n int, f func(int)) {
+	if n == 1 {
+		f(0)
+		return
+	}
+	var wg sync.WaitGroup
+	panics := make(chan any, n)
+	for i := range n {
+		wg.Go(func() {
+			defer func() {
+				if p := recover(); p != nil {
+					panics <- p
+				}
+			}()
+			f(i)
+		})
+	}
+	wg.Wait()
+	select {
+	case p := <-panics:
+		panic(p)
+	default:
+	}
 }
 
 // severity orders the results of several author domains. A temporary error
@@ -131,7 +175,9 @@ func canonical(ids []Identifier) []Identifier {
 	return out
 }
 
-func (v *evaluation) evaluate(ctx context.Context, domain string, ids []Identifier) Result {
+// find fills everything that does not depend on identifiers. A result with a
+// Status is final.
+func (v *evaluation) find(ctx context.Context, domain string) Result {
 	author, err := resolve.CanonicalName(domain)
 	if err != nil {
 		// §5.3.1: without an author domain validation is not possible.
@@ -154,10 +200,6 @@ func (v *evaluation) evaluate(ctx context.Context, domain string, ids []Identifi
 		return res
 	}
 	res.Policy = v.policy(ctx, author, f)
-	v.align(ctx, &res, ids)
-	if w := v.walks[author]; w != nil && w.err == nil {
-		res.OrgDomain = w.orgDomain()
-	}
 	return res
 }
 
@@ -179,10 +221,21 @@ func (v *evaluation) policy(ctx context.Context, author string, f *found) Policy
 	return p
 }
 
-// align fills Status, Aligned and Err from the identifiers (RFC 9989 §5.3.4,
-// §5.3.5). All that passed are looked at, so that the result does not depend on
-// their order.
+// align fills what is missing in find's result from the identifiers
+// (RFC 9989 §5.3.4, §5.3.5).
 func (v *evaluation) align(ctx context.Context, res *Result, ids []Identifier) {
+	if res.Status != "" {
+		return
+	}
+	v.judge(ctx, res, ids)
+	if w := v.walks[res.AuthorDomain]; w != nil && w.err == nil {
+		res.OrgDomain = w.orgDomain()
+	}
+}
+
+// judge fills Status, Aligned and Err. All that passed are looked at, so that
+// the result does not depend on their order.
+func (v *evaluation) judge(ctx context.Context, res *Result, ids []Identifier) {
 	var open error // why it cannot be a failure
 	var limit error
 	var apart []string
@@ -252,7 +305,7 @@ func (v *evaluation) aligned(ctx context.Context, res *Result, id Identifier) (b
 		if rightmost(id.Domain, 1) != rightmost(author, 1) {
 			return false, nil
 		}
-		return false, w.err
+		return false, spent(w.err)
 	}
 	org := w.orgDomain()
 	// A walk never leaves its start's ancestors: an identifier outside the
@@ -269,9 +322,18 @@ func (v *evaluation) aligned(ctx context.Context, res *Result, id Identifier) (b
 	}
 	wi := v.walk(ctx, id.Domain)
 	if wi.err != nil {
-		return false, wi.err
+		return false, spent(wi.err)
 	}
 	return wi.orgDomain() == org, nil
+}
+
+// spent makes our own limit of a message's questions what it is: not a failure
+// of the DNS, behind which a forger could hide with names that take long walks.
+func spent(err error) error {
+	if errors.Is(err, resolve.ErrBudget) {
+		return errTooMany
+	}
+	return err
 }
 
 // notAligned names the identifiers that passed for somebody else.

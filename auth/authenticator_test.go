@@ -1,0 +1,104 @@
+package auth
+
+import (
+	"cmp"
+	"context"
+	"net/netip"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sealmilter/sealmilter/auth/dmarc"
+	"github.com/sealmilter/sealmilter/auth/header"
+	"github.com/sealmilter/sealmilter/auth/resolve"
+)
+
+// slowly answers questions about names below one suffix late, as an
+// attacker's own name server may. The time is synctest's.
+type slowly struct {
+	*resolve.Zone
+	suffix string
+	delay  time.Duration
+}
+
+func (s slowly) wait(ctx context.Context, name string) error {
+	if !strings.HasSuffix(name, s.suffix) {
+		return nil
+	}
+	select {
+	case <-time.After(s.delay):
+		return nil
+	case <-ctx.Done():
+		return resolve.ErrTemporary
+	}
+}
+
+func (s slowly) LookupTXT(ctx context.Context, name string) (resolve.Answer[string], error) {
+	if err := s.wait(ctx, name); err != nil {
+		return resolve.Answer[string]{}, err
+	}
+	return s.Zone.LookupTXT(ctx, name)
+}
+
+func (s slowly) LookupA(ctx context.Context, name string) (resolve.Answer[netip.Addr], error) {
+	if err := s.wait(ctx, name); err != nil {
+		return resolve.Answer[netip.Addr]{}, err
+	}
+	return s.Zone.LookupA(ctx, name)
+}
+
+const spoofZone = `
+bank.example          TXT "v=spf1 -all"
+_dmarc.bank.example   TXT "v=DMARC1; p=reject"
+old.example           TXT "v=spf1 ptr -all"
+_dmarc.old.example    TXT "v=DMARC1; p=reject"
+attacker.test         TXT "v=spf1 +all"
+192.0.2.66            PTR a.attacker.test
+192.0.2.66            PTR b.attacker.test
+192.0.2.66            PTR c.attacker.test
+192.0.2.66            PTR d.attacker.test
+192.0.2.66            PTR e.attacker.test
+`
+
+// spoof runs one message of 192.0.2.66 through all checks.
+func spoof(r resolve.Resolver, mailFrom, from string) Results {
+	a := &Authenticator{
+		Resolver: r, SPF: true, DKIM: true, DMARC: true, IPRev: true,
+		Receiver: "mx.example", Questions: 120, Timeout: 10 * time.Second, MaxSignatures: 8,
+	}
+	ip := netip.MustParseAddr("192.0.2.66")
+	peer := a.Connect(context.Background(), ip)
+	defer peer.Close()
+	env := &Envelope{Direction: Inbound, ClientIP: ip, Helo: "x.attacker.test", MailFrom: mailFrom}
+	c := a.Begin(context.Background(), env, peer)
+	defer c.Cancel()
+	c.Headers(header.Fields{{Name: "From", Value: " " + from}})
+	return c.Finish()
+}
+
+// An attacker's own names and name servers must not turn the failure of a
+// p=reject domain into a temperror, which is let through.
+func TestSpoofsStayFailures(t *testing.T) {
+	deep := func(s string) string { return "x@a.b.c.d.e.f." + s + ".test" }
+	long := deep("e.t1") + "," + deep("e.t2") + "," + deep("e.t3") + "," + deep("e.t4")
+	for name, tc := range map[string]struct{ mailFrom, from, slow string }{
+		"alone":                          {"x@attacker.test", "ceo@bank.example", ""},
+		"behind authors with long walks": {"x@a.b.c.d.e.f.g.attacker.test", strings.ReplaceAll(long, ".test", "") + ",ceo@bank.example", ""},
+		"behind a slow author":           {"x@attacker.test", deep("attacker") + ",ceo@bank.example", "attacker.test"},
+		"behind slow authors":            {"x@attacker.test", "a@a.attacker.test,b@b.attacker.test,c@c.attacker.test,d@d.attacker.test,ceo@bank.example", "attacker.test"},
+		"before a slow author":           {"x@attacker.test", "ceo@bank.example," + deep("attacker"), "attacker.test"},
+		"slow names of the client, ptr":  {"x@old.example", "ceo@old.example", "attacker.test"},
+		"slow mail from of another":      {"x@a.b.c.d.e.f.g.attacker.test", "ceo@bank.example", "attacker.test"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				start := time.Now()
+				r := spoof(slowly{resolve.MustZone(spoofZone), cmp.Or(tc.slow, "nobody"), 2900 * time.Millisecond}, tc.mailFrom, tc.from)
+				if r.DMARC.Status != dmarc.Fail || r.DMARC.Policy != dmarc.PolicyReject {
+					t.Errorf("dmarc=%s policy=%s (%v), spf=%s (%v) after %v", r.DMARC.Status, r.DMARC.Policy, r.DMARC.Err, r.SPF.Status, r.SPF.Err, time.Since(start))
+				}
+			})
+		})
+	}
+}
