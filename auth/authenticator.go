@@ -126,7 +126,9 @@ type Check struct {
 	warm       []*background[struct{}]
 	dkim       *dkim.Verification
 	dkimCancel context.CancelFunc
+	dkimBroken bool // it panicked
 	author     Author
+	incomplete error
 	stop       sync.Once
 }
 
@@ -204,17 +206,36 @@ func (c *Check) Headers(h header.Fields) {
 	if c.a.DKIM {
 		v := dkim.Verifier{Resolver: c.budgets.dkim, Now: c.a.Now, MaxSignatures: c.a.MaxSignatures}
 		ctx, cancel := context.WithTimeout(c.ctx, c.a.Timeout)
-		c.dkim, c.dkimCancel = v.Start(ctx, h, c.author.Domains), cancel
+		c.dkimCancel = cancel
+		c.guard(func() { c.dkim = v.Start(ctx, h, c.author.Domains) })
 	}
 	for _, d := range c.author.Domains[:min(len(c.author.Domains), dmarc.MaxAuthors)] {
 		c.prefetch(d)
 	}
 }
 
+// Incomplete says that the header section goes on beyond what Headers was
+// given, and why. What was not read may hold another From or a second instance
+// of a signed field, so there is no author domain and no signature passes.
+// Call it after Headers.
+func (c *Check) Incomplete(err error) {
+	c.incomplete = err
+	c.author.Err, c.author.Domains = err, nil
+}
+
+// guard runs a step of DKIM, which is on the caller's goroutine.
+func (c *Check) guard(step func()) {
+	done := false
+	defer func() { c.dkimBroken = c.dkimBroken || !done }()
+	defer c.a.recovered("dkim")
+	step()
+	done = true
+}
+
 // Write takes the next piece of the body, CRLF line ends. It never fails.
 func (c *Check) Write(chunk []byte) (int, error) {
-	if c.dkim != nil {
-		return c.dkim.Write(chunk)
+	if c.dkim != nil && !c.dkimBroken {
+		c.guard(func() { c.dkim.Write(chunk) })
 	}
 	return len(chunk), nil
 }
@@ -228,8 +249,8 @@ func (c *Check) Finish() Results {
 	ctx, cancelMethods := context.WithTimeout(all, c.a.Timeout*7/10)
 	defer cancelMethods()
 	r := Results{Author: c.author}
-	if c.dkim != nil {
-		r.DKIM, r.DKIMRan = c.dkim.Finish(ctx), true
+	if c.a.DKIM && c.dkimCancel != nil {
+		r.DKIM, r.DKIMRan = c.signatures(ctx), true
 	}
 	if c.spf != nil {
 		res := c.spf.wait(ctx, spf.Result{Status: spf.TempError, Err: errDeadline})
@@ -247,6 +268,21 @@ func (c *Check) Finish() Results {
 		r.DMARC = c.dmarc(all, &r)
 	}
 	return r
+}
+
+func (c *Check) signatures(ctx context.Context) (rs []dkim.Result) {
+	if !c.dkimBroken {
+		c.guard(func() { rs = c.dkim.Finish(ctx) })
+	}
+	if c.dkimBroken {
+		return []dkim.Result{{Status: dkim.TempError, Err: errPanic}}
+	}
+	for i := range rs {
+		if c.incomplete != nil && rs[i].Status == dkim.Pass {
+			rs[i].Status, rs[i].Err = dkim.Policy, c.incomplete
+		}
+	}
+	return rs
 }
 
 func (c *Check) identity() (spf.Identity, string) {
@@ -291,7 +327,13 @@ func (c *Check) dmarc(ctx context.Context, r *Results) *dmarc.Result {
 func identifiers(r *Results) []dmarc.Identifier {
 	var ids []dmarc.Identifier
 	for _, d := range r.DKIM {
-		if d.Status == dkim.Pass || d.Status == dkim.TempError {
+		switch {
+		case d.Status == dkim.TempError && d.Domain == "":
+			// A fault of ours: any signature might have passed.
+			for _, a := range r.Author.Domains[:min(len(r.Author.Domains), dmarc.MaxAuthors)] {
+				ids = append(ids, dmarc.Identifier{Method: "dkim", Domain: a, Temp: true})
+			}
+		case d.Status == dkim.Pass || d.Status == dkim.TempError:
 			ids = append(ids, dmarc.Identifier{Method: "dkim", Domain: d.Domain, Temp: d.Status == dkim.TempError})
 		}
 	}
@@ -306,8 +348,10 @@ func identifiers(r *Results) []dmarc.Identifier {
 func (c *Check) Cancel() {
 	c.stop.Do(func() {
 		c.cancel()
-		if c.dkim != nil {
+		if c.dkimCancel != nil {
 			c.dkimCancel()
+		}
+		if c.dkim != nil {
 			c.dkim.Cancel()
 		}
 		c.spf.stop()

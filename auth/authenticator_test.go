@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/sealmilter/sealmilter/auth/dkim"
 	"github.com/sealmilter/sealmilter/auth/dmarc"
 	"github.com/sealmilter/sealmilter/auth/header"
 	"github.com/sealmilter/sealmilter/auth/resolve"
@@ -100,5 +101,26 @@ func TestSpoofsStayFailures(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A panic in DKIM is our fault: it must end neither the session nor the message
+// in a 5xx (DESIGN §9).
+func TestPanicInDKIM(t *testing.T) {
+	panics := 0
+	a := &Authenticator{
+		Resolver: resolve.MustZone(spoofZone), SPF: true, DKIM: true, DMARC: true, Questions: 120, Timeout: 10 * time.Second, MaxSignatures: 8,
+		Now:   func() time.Time { panic("test") },
+		Panic: func(method string, _ any, _ []byte) { panics++ },
+	}
+	env := &Envelope{Direction: Inbound, ClientIP: netip.MustParseAddr("192.0.2.66"), Helo: "x", MailFrom: "x@attacker.test"}
+	c := a.Begin(context.Background(), env, nil)
+	defer c.Cancel()
+	sig := " v=1; a=rsa-sha256; d=bank.example; s=s; h=from; b=YQ==; bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+	c.Headers(header.Fields{{Name: "DKIM-Signature", Value: sig}, {Name: "From", Value: " a@bank.example"}})
+	c.Write([]byte("x"))
+	r := c.Finish()
+	if panics != 1 || len(r.DKIM) != 1 || r.DKIM[0].Status != dkim.TempError || r.DMARC.Status != dmarc.TempError {
+		t.Errorf("%d panics, %+v, dmarc=%s", panics, r.DKIM, r.DMARC.Status)
 	}
 }

@@ -14,10 +14,6 @@ import (
 // one field of ours, and asks the policy.
 func (m *message) finishInbound() outcome {
 	r := m.check.Finish()
-	if m.overLimit != "" {
-		// What was not looked at may hold a second From or a signature's field.
-		r.Author.Err = errors.New(m.overLimit)
-	}
 	m.count(&r)
 	if m.ownPrivate(&r) {
 		m.set.warnPrivate(m.env.ClientIP, r.Author.Domain())

@@ -2,6 +2,7 @@ package milter
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -155,6 +156,9 @@ func (m *message) headersDone() {
 			}
 		}
 		m.check.Headers(m.fields)
+		if m.overLimit != "" {
+			m.check.Incomplete(errors.New(m.overLimit))
+		}
 		return
 	}
 	m.startSigning()

@@ -439,6 +439,24 @@ func TestLimitsOfTheHeader(t *testing.T) {
 	}
 }
 
+// Whatever the policy says: a message with a From field beyond the limit must
+// not pass for the author of the one before it (docs/decisions/0004).
+func TestNothingPassesBeyondTheLimits(t *testing.T) {
+	l := newLab(t, func(s *Setup, _ *ServerConfig) { s.Policy = accepting{} })
+	signed := l.one(submission(), mailFrom("alice@good.example"))
+	for _, from := range []string{"a@sender.example", "alice@good.example"} {
+		m := mailFrom("a@sender.example")
+		m.Raw = strings.Replace(mailFrom(from).Raw, "\n\n", "\n"+strings.Repeat("X: y\n", 1000)+"From: <ceo@bank.example>\n\n", 1)
+		if from == "alice@good.example" {
+			m.Raw = strings.Replace(signed.Raw, "\r\n\r\n", "\n"+strings.Repeat("X: y\n", 1000)+"Subject: another\n\n", 1)
+		}
+		a := l.one(outside(), m)
+		if got := top(a.Raw); strings.Contains(got, "dkim=pass") || !strings.Contains(got, `dmarc=none reason="more than 1000 header fields"`) {
+			t.Errorf("%s: %s", from, got)
+		}
+	}
+}
+
 func TestPrivateClientGetsAHint(t *testing.T) {
 	l := newLab(t)
 	p := client.Peer{IP: netip.MustParseAddr("192.168.5.20"), Port: 2500, Helo: "printer"}
