@@ -61,8 +61,14 @@ type Classified struct {
 // Reinjected needs the header as well.
 func Classify(r Rules, h Hints) Classified {
 	switch h.Listener {
-	case auth.Outbound, auth.Inbound:
-		return Classified{h.Listener, "listener"}
+	case auth.Outbound:
+		return Classified{auth.Outbound, "listener"}
+	case auth.Inbound:
+		// Our own hosts hand foreign mail over at whichever socket there is.
+		if p, ok := within(r.Relays, h.Client.IP); ok {
+			return Classified{auth.Relayed, "relay " + p.String()}
+		}
+		return Classified{auth.Inbound, "listener"}
 	}
 	switch {
 	case r.Authenticated && h.AuthUser != "":
@@ -110,8 +116,9 @@ const maxReceived = 100
 // Reinjected reports why outbound mail of an unauthenticated loopback client
 // is not our own but came from outside and is being handed back by a program
 // of ours (a Sieve redirect, a pipe alias, a content filter, Mailman): signing
-// it would launder a spoof. "" means that nothing says so.
-func Reinjected(r Rules, h Hints, fields header.Fields, ids []string, authorDomain string) string {
+// it would launder a spoof. "" means that nothing says so. domains are the
+// message's author domains.
+func Reinjected(r Rules, h Hints, fields header.Fields, ids, domains []string) string {
 	if h.AuthUser != "" || !h.Client.local() {
 		return ""
 	}
@@ -130,7 +137,7 @@ func Reinjected(r Rules, h Hints, fields header.Fields, ids []string, authorDoma
 				return "a Received field names " + ip.String()
 			}
 		case auth.IsAuthResults(f.Name) && auth.ClaimsID(f.Value, ids):
-			if res := ownDMARC(f.Value, authorDomain); res != "" && res != "pass" {
+			if res := ownDMARC(f.Value, domains); res != "" && res != "pass" {
 				return "our own results say dmarc=" + res
 			}
 		}
@@ -138,15 +145,17 @@ func Reinjected(r Rules, h Hints, fields header.Fields, ids []string, authorDoma
 	return ""
 }
 
-// ownDMARC returns the dmarc result for the domain in an Authentication-Results
-// field that we wrote on the message's way in.
-func ownDMARC(value, domain string) string {
-	for part := range strings.SplitSeq(header.Unfold(value), ";") {
+// ownDMARC returns the dmarc result for one of the domains in an
+// Authentication-Results field that we wrote on the message's way in.
+func ownDMARC(value string, domains []string) string {
+	// What a reason quotes may come from the sender's DNS.
+	value = quotedText.ReplaceAllString(header.Unfold(value), `""`)
+	for part := range strings.SplitSeq(value, ";") {
 		m := dmarcResult.FindStringSubmatch(part)
 		if m == nil {
 			continue
 		}
-		if from := headerFrom.FindStringSubmatch(part); from != nil && !strings.EqualFold(from[1], domain) {
+		if from := headerFrom.FindStringSubmatch(part); from != nil && !containsFold(domains, from[1]) {
 			continue
 		}
 		return strings.ToLower(m[1])
@@ -155,16 +164,24 @@ func ownDMARC(value, domain string) string {
 }
 
 var (
+	quotedText  = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
 	dmarcResult = regexp.MustCompile(`(?i)^\s*dmarc\s*=\s*([a-z]{1,16})`)
-	headerFrom  = regexp.MustCompile(`(?i)\sheader\.from="?([^\s";]{1,253})`)
+	headerFrom  = regexp.MustCompile(`(?i)\sheader\.from=([^\s";]{1,253})`)
 	// The address literal in the from clause's comment or instead of its name:
 	// "from helo (name [192.0.2.1])", "from [IPv6:2001:db8::1] (...)".
 	addressLiteral = regexp.MustCompile(`(?i)\[(?:IPv6:)?([0-9a-f.:]{2,45})\]`)
+	// An address alone in its comment: "from helo (192.0.2.1)".
+	addressComment = regexp.MustCompile(`(?i)^(?:IPv6:)?([0-9a-f.:]{2,45})\)`)
+	// What the client says of itself inside the comment: "(helo=[192.0.2.1])",
+	// "(HELO [192.0.2.1])", "(ident=...)".
+	clientSays = regexp.MustCompile(`(?i)\b(?:e?helo[= ]|ident=)\s*[^\s)]*`)
 )
 
-// ReceivedFrom returns the client's address in a Received field: the last
-// address literal of its from clause, which is the one that the receiving MTA
-// vouches for (RFC 5321 §4.4, TCP-info).
+// ReceivedFrom returns the client's address in a Received field: that in the
+// comments of its from clause, which is what the receiving MTA vouches for
+// (RFC 5321 §4.4, TCP-info). The name before them is the client's own
+// word. It counts only where there is nothing else, and never when it claims
+// this host.
 func ReceivedFrom(value string) (netip.Addr, bool) {
 	v := header.Unfold(value)
 	if len(v) > 4096 {
@@ -176,7 +193,27 @@ func ReceivedFrom(value string) (netip.Addr, bool) {
 	if i := strings.Index(strings.ToLower(v), " by "); i >= 0 {
 		v = v[:i]
 	}
-	m := addressLiteral.FindAllStringSubmatch(v, -1)
+	word, comments, _ := strings.Cut(v, "(")
+	comments = clientSays.ReplaceAllString(comments, "")
+	// The first that has one: behind it come the names in the client's
+	// certificate and such.
+	for c := range strings.SplitSeq(comments, "(") {
+		if ip, ok := lastAddress(addressLiteral, c); ok {
+			return ip, true
+		}
+		if ip, ok := lastAddress(addressComment, c); ok {
+			return ip, true
+		}
+	}
+	ip, ok := lastAddress(addressLiteral, word)
+	if !ok || ip.IsLoopback() {
+		return netip.Addr{}, false
+	}
+	return ip, true
+}
+
+func lastAddress(form *regexp.Regexp, s string) (netip.Addr, bool) {
+	m := form.FindAllStringSubmatch(s, -1)
 	for i := len(m) - 1; i >= 0; i-- {
 		if ip, err := netip.ParseAddr(m[i][1]); err == nil {
 			return ip.Unmap(), true

@@ -62,6 +62,7 @@ func TestClassify(t *testing.T) {
 		{"no address", defaultRules(), Hints{Client: Client{Family: 'U'}}, auth.Inbound},
 		{"garbage for an address", defaultRules(), Hints{Client: Client{Family: '4', IP: parseIP("127.0.0.1.5")}}, auth.Inbound},
 		{"listener says outbound", defaultRules(), Hints{Listener: auth.Outbound, Client: tcp4("203.0.113.5")}, auth.Outbound},
+		{"our backup MX at a listener for inbound", lan, Hints{Listener: auth.Inbound, Client: tcp4("198.51.100.7")}, auth.Relayed},
 		{"listener says inbound", defaultRules(), Hints{Listener: auth.Inbound, Client: tcp4("127.0.0.1"), AuthUser: "alice"}, auth.Inbound},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -106,11 +107,13 @@ func TestReinjected(t *testing.T) {
 			{Name: "Authentication-Results", Value: " mail.example.com; dmarc=fail header.from=list.example"}}, ""},
 		{"somebody else's results", lan, loop, header.Fields{
 			{Name: "Authentication-Results", Value: " mx.example.net; dmarc=fail header.from=bank.example"}}, ""},
+		{"results in the sender's own words", lan, loop, header.Fields{
+			{Name: "Authentication-Results", Value: " mail.example.com;\r\n\tspf=fail reason=\"-exists:;dmarc=pass;.%{d}\" smtp.mailfrom=a.example;\r\n\tdmarc=fail header.from=bank.example"}}, "dmarc=fail"},
 		{"authenticated", lan, Hints{Client: tcp4("127.0.0.1"), AuthUser: "alice"}, header.Fields{outside}, ""},
 		{"not from loopback", lan, Hints{Client: tcp4("192.168.5.9")}, header.Fields{outside}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := Reinjected(c.rules, c.hints, c.fields, ids, "bank.example")
+			got := Reinjected(c.rules, c.hints, c.fields, ids, []string{"other.example", "bank.example"})
 			if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
 				t.Errorf("got %q, want it to name %q", got, c.want)
 			}
@@ -120,17 +123,26 @@ func TestReinjected(t *testing.T) {
 
 func TestReceivedFrom(t *testing.T) {
 	for value, want := range map[string]string{
-		" from a (b [192.0.2.1]) by c":                         "192.0.2.1",
-		" from a (b. [192.0.2.1] (may be forged)) by c":        "192.0.2.1",
-		" from [192.0.2.1] by c":                               "192.0.2.1",
-		" from a ([192.0.2.1] helo=x) by c":                    "192.0.2.1",
-		" from a (b [IPv6:2001:db8::1]) by c":                  "2001:db8::1",
-		"\r\n\tfrom a (b\r\n\t [192.0.2.1])\r\n\tby c":         "192.0.2.1",
-		" from a (b) by c ([192.0.2.1])":                       "",
-		" by c (Postfix, from userid 1000)":                    "",
-		" from a (b [999.0.2.1]) by c":                         "",
-		"":                                                     "",
-		" from " + strings.Repeat("x", 100000) + "[192.0.2.1]": "",
+		" from a (b [192.0.2.1]) by c":                  "192.0.2.1",
+		" from a (b. [192.0.2.1] (may be forged)) by c": "192.0.2.1",
+		" from [192.0.2.1] by c":                        "192.0.2.1",
+		" from a ([192.0.2.1] helo=x) by c":             "192.0.2.1",
+		" from a (b [IPv6:2001:db8::1]) by c":           "2001:db8::1",
+		// What the client says of itself is not believed (Exim, qmail, Exchange,
+		// Postfix with smtpd_tls_received_header).
+		" from [192.0.2.1] (helo=[127.0.0.1]) by c":                                   "192.0.2.1",
+		" from a ([192.0.2.1] helo=[127.0.0.1] ident=127.0.0.1) by c":                 "192.0.2.1",
+		" from unknown (HELO [127.0.0.1]) (192.0.2.1) by c":                           "192.0.2.1",
+		" from [127.0.0.1] (192.0.2.1) by c":                                          "192.0.2.1",
+		" from [127.0.0.1] (2001:db8::1) by c":                                        "2001:db8::1",
+		" from a (b [192.0.2.1])\r\n\t(Client CN \"[127.0.0.1]\", Issuer \"x\") by c": "192.0.2.1",
+		" from [127.0.0.1] by c":                                                      "",
+		"\r\n\tfrom a (b\r\n\t [192.0.2.1])\r\n\tby c":                                "192.0.2.1",
+		" from a (b) by c ([192.0.2.1])":                                              "",
+		" by c (Postfix, from userid 1000)":                                           "",
+		" from a (b [999.0.2.1]) by c":                                                "",
+		"":                                                                            "",
+		" from " + strings.Repeat("x", 100000) + "[192.0.2.1]":                        "",
 	} {
 		ip, ok := ReceivedFrom(value)
 		if got := addrString(ip); got != want || ok != (want != "") {

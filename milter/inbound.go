@@ -16,7 +16,7 @@ func (m *message) finishInbound() outcome {
 	r := m.check.Finish()
 	m.count(&r)
 	if m.ownPrivate(&r) {
-		m.set.warnPrivate(m.env.ClientIP, r.Author.Domain())
+		m.set.warnPrivate(m.env.ClientIP, r.Author.Domains[0])
 	}
 	o := m.decide(outcome{edits: m.claimed, results: r})
 	// Inserted last, so that it stands at the very top (RFC 8601 §4).
@@ -28,18 +28,18 @@ func (m *message) finishInbound() outcome {
 }
 
 // ownPrivate reports whether an unauthenticated client in private address
-// space claims one of our own domains: probably one of our machines that is
-// missing in outbound.networks.
+// space claims to write for us, and for nobody else: probably one of our
+// machines that is missing in outbound.networks.
 func (m *message) ownPrivate(r *auth.Results) bool {
 	if m.env.Direction != auth.Inbound || m.env.Authenticated || !m.env.ClientIP.IsPrivate() {
 		return false
 	}
 	for _, d := range r.Author.Domains {
-		if _, _, err := m.set.Keys.Pick(d); !errors.Is(err, keys.ErrNotListed) {
-			return true
+		if _, _, err := m.set.Keys.Pick(d); errors.Is(err, keys.ErrNotListed) {
+			return false
 		}
 	}
-	return false
+	return len(r.Author.Domains) > 0
 }
 
 // origin finds the first hop outside of our own hosts in mail that one of our

@@ -26,9 +26,10 @@ type message struct {
 	start    time.Time
 
 	fields    header.Fields
-	size      int    // of the header section so far
-	overLimit string // why the header section is not complete
-	claimed   []Edit // deletions: results that claim our id, labels that are ours to give
+	size      int          // of the header section so far
+	overLimit string       // why the header section is not complete
+	claimed   []Edit       // deletions: results that claim our id, labels that are ours to give
+	dropped   map[int]bool // the same, as places in fields
 	seen      map[string]int
 	foreign   []string // the authserv-ids that this client may not use
 
@@ -56,7 +57,7 @@ type outcome struct {
 }
 
 func newMessage(ctx context.Context, set *Setup, h Hints, c conn, mailFrom string) *message {
-	m := &message{ctx: ctx, set: set, hints: h, start: time.Now(), seen: map[string]int{}}
+	m := &message{ctx: ctx, set: set, hints: h, start: time.Now(), seen: map[string]int{}, dropped: map[int]bool{}}
 	m.class = Classify(set.Rules, h)
 	m.env = auth.Envelope{
 		Direction:     m.class.Direction,
@@ -101,7 +102,7 @@ func (m *message) addField(name, value string, leadingSpace bool) {
 	if !leadingSpace {
 		f.Value = " " + f.Value
 	}
-	m.claim(f)
+	ours := m.claim(f)
 	switch lim := m.set.Limits; {
 	case m.overLimit != "":
 	case len(m.fields) >= lim.HeaderFields:
@@ -111,27 +112,33 @@ func (m *message) addField(name, value string, leadingSpace bool) {
 	case m.size+f.Len() > lim.HeaderSize:
 		m.overLimit = fmt.Sprintf("a header section of more than %d bytes", lim.HeaderSize)
 	default:
+		if ours {
+			m.dropped[len(m.fields)] = true
+		}
 		m.fields = append(m.fields, f)
 	}
 	m.size += f.Len()
 }
 
-// claim plans the removal of a field that only we may write. It is asked for
-// every field, those over the limits included.
-func (m *message) claim(f header.Field) {
-	var name string
-	switch {
-	case auth.IsAuthResults(f.Name):
-		name = "Authentication-Results"
-	case f.Is(policy.QuarantineField):
-		name = policy.QuarantineField
-	default:
-		return
+// claim plans the removal of a field that only we may write, and reports
+// whether f is one. It is asked for every field, those over the limits included.
+func (m *message) claim(f header.Field) bool {
+	results := auth.IsAuthResults(f.Name)
+	if !results && !f.Is(policy.QuarantineField) {
+		return false
 	}
-	m.seen[name]++
-	if name == policy.QuarantineField || auth.ClaimsID(f.Value, m.foreign) {
-		m.claimed = append(m.claimed, Edit{Op: Delete, Index: m.seen[name], Name: name})
+	// The MTA counts the fields of exactly this name (SMFIR_CHGHEADER), and we
+	// take more spellings than one for ours.
+	name := strings.TrimRight(f.Name, " \t\r\n")
+	key := strings.ToLower(name)
+	m.seen[key]++
+	if results && !auth.ClaimsID(f.Value, m.foreign) {
+		return false
 	}
+	if len(m.claimed) <= m.set.Limits.HeaderFields {
+		m.claimed = append(m.claimed, Edit{Op: Delete, Index: m.seen[key], Name: name})
+	}
+	return true
 }
 
 // crlf makes CRLF of every line end; the MTAs send LF.
@@ -185,10 +192,21 @@ func (m *message) finish() (o outcome) {
 	}()
 	m.env.Size += int64(m.size) + 2 // the empty line
 	if m.check != nil {
-		return m.finishInbound()
+		o = m.finishInbound()
+	} else {
+		o = m.finishOutbound()
 	}
-	return m.finishOutbound()
+	if len(m.claimed) > m.set.Limits.HeaderFields && o.reply == nil && !o.discard {
+		// None of them may stay, and an MTA looks through the whole header for
+		// each one that goes.
+		o.verdict = policy.Verdict{Action: policy.Reject, Rule: "forged-results", Reply: tooManyForged,
+			Reason: fmt.Sprintf("more than %d fields that only this host may add", m.set.Limits.HeaderFields)}
+		o.reply, o.signed = &o.verdict.Reply, nil
+	}
+	return o
 }
+
+var tooManyForged = policy.Reply{Code: 550, Enhanced: "5.7.1", Text: "too many header fields that only this host may add"}
 
 // decide asks the policy and turns its verdict into edits on top of those that
 // are planned.
@@ -228,16 +246,19 @@ func (m *message) close() { m.cancel() }
 func (m *message) logLine(o outcome) {
 	level := slog.LevelInfo
 	reason := m.class.Reason
+	if o.verdict.Rule != "" {
+		reason = o.verdict.Reason
+	}
 	switch {
 	case o.err != nil:
 		level, reason = slog.LevelError, o.err.Error()
-	case o.verdict.Rule != "":
-		reason = o.verdict.Reason
-	case m.env.Direction == auth.Outbound && len(o.signed) == 0:
+	case m.why != "" && o.verdict.Rule != "":
+		reason += "; not signed: " + m.why
+	case m.why != "":
 		reason = "not signed: " + m.why
-		if m.warn {
-			level = slog.LevelWarn
-		}
+	}
+	if m.warn && o.err == nil {
+		level = slog.LevelWarn
 	}
 	action := string(o.verdict.Action)
 	if o.err != nil {

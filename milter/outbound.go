@@ -35,8 +35,8 @@ func (m *message) startSigning() {
 	kept := m.keptFields()
 	m.author = auth.ParseAuthor(kept)
 	author := m.author
-	if why := Reinjected(m.set.Rules, m.hints, m.fields, []string{m.set.AuthservID}, author.Domain()); why != "" {
-		m.claimed = nil // our own results, and labels, stay
+	if why := Reinjected(m.set.Rules, m.hints, m.fields, []string{m.set.AuthservID}, author.Domains); why != "" {
+		m.claimed, m.dropped = nil, nil // our own results, and labels, stay
 		if !m.set.Rules.SignReinjected {
 			m.why = "re-injected: " + why
 			return
@@ -44,7 +44,7 @@ func (m *message) startSigning() {
 	}
 	switch {
 	case m.overLimit != "":
-		m.why = m.overLimit
+		m.why, m.warn = m.overLimit, true // docs/decisions/0004
 		return
 	case author.Err != nil:
 		m.why = "no author domain: " + author.Err.Error()
@@ -109,20 +109,12 @@ func without(list, drop []string) []string {
 // keptFields is the header section as the MTA will send it: without the fields
 // that we are about to remove.
 func (m *message) keptFields() header.Fields {
-	if len(m.claimed) == 0 {
+	if len(m.dropped) == 0 {
 		return m.fields
 	}
 	kept := make(header.Fields, 0, len(m.fields))
-	n := map[string]int{}
-	for _, f := range m.fields {
-		drop := false
-		for _, name := range []string{"Authentication-Results", "X-Quarantine"} {
-			if f.Is(name) {
-				n[name]++
-				drop = slices.ContainsFunc(m.claimed, func(e Edit) bool { return e.Name == name && e.Index == n[name] })
-			}
-		}
-		if !drop {
+	for i, f := range m.fields {
+		if !m.dropped[i] {
 			kept = append(kept, f)
 		}
 	}
@@ -149,7 +141,7 @@ func (m *message) finishOutbound() outcome {
 			o.signed = append(o.signed, k.Name())
 		}
 	} else {
-		m.set.Metrics.Unsigned(unsignedLabel(m.why))
+		m.set.Metrics.Unsigned(m.unsignedLabel())
 	}
 	return o
 }
@@ -162,12 +154,16 @@ func (s *signing) finish() ([]string, error) {
 }
 
 // unsignedLabel keeps the metric's label to a few words.
-func unsignedLabel(why string) string {
+func (m *message) unsignedLabel() string {
 	switch {
-	case strings.HasPrefix(why, "re-injected"):
+	case strings.HasPrefix(m.why, "re-injected"):
 		return "reinjected"
-	case strings.HasPrefix(why, "no author domain"):
+	case m.overLimit != "":
+		return "over_limit"
+	case m.author.Err != nil:
 		return "no_author_domain"
+	case m.warn:
+		return "no_key"
 	}
-	return "no_key"
+	return "not_listed"
 }
