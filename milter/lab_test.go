@@ -51,7 +51,7 @@ var madeKeys = sync.OnceValues(func() (string, error) {
 
 // lab is a server on a unix socket.
 type lab struct {
-	t    *testing.T
+	t    testing.TB
 	path string
 	srv  *Server
 	set  *Setup
@@ -76,7 +76,7 @@ func (s *syncBuffer) String() string {
 }
 
 // newLab starts a server. change may alter the set-up before it runs.
-func newLab(t *testing.T, change ...func(*Setup, *ServerConfig)) *lab {
+func newLab(t testing.TB, change ...func(*Setup, *ServerConfig)) *lab {
 	t.Helper()
 	dir, err := madeKeys()
 	if err != nil {
