@@ -172,15 +172,18 @@ func (s *service) logProblems(problems config.Problems) {
 // build makes the running set-up for cfg: keys, resolver, policy.
 func (s *service) build(cfg *config.Config) (*milter.Setup, error) {
 	store, problems := loadKeys(cfg, s.store)
-	client, err := newResolver(cfg.DNS, s.app.metrics)
-	if err != nil {
-		return nil, err
+	// A resolver that is replaced is not closed: a client may keep a transaction
+	// open for as long as it likes, and its checks would end as temperror. It
+	// owns nothing but questions of a few seconds. Where nothing changed it
+	// stays, with what it knows.
+	if s.client == nil || fmt.Sprint(s.cfg.DNS) != fmt.Sprint(cfg.DNS) {
+		client, err := newResolver(cfg.DNS, s.app.metrics)
+		if err != nil {
+			return nil, err
+		}
+		s.client, s.app.resolver = client, client
 	}
-	if old := s.client; old != nil {
-		// Messages in progress may still ask it.
-		time.AfterFunc(2*cfg.Limits.MessageTimeout, old.Close)
-	}
-	s.client, s.app.resolver, s.store = client, client, store
+	s.store = store
 	for _, p := range problems {
 		level := slog.LevelWarn
 		if p.Severity == keys.Error {
@@ -208,10 +211,10 @@ func (s *service) proveAll(store *keys.Store) {
 func (s *service) reload() {
 	daemon.SdNotify(false, daemon.SdNotifyReloading)
 	defer daemon.SdNotify(false, daemon.SdNotifyReady)
-	data, err := os.ReadFile(s.path)
-	cfg, problems := config.Load(s.path)
+	loaded, problems := config.LoadWithFallback(s.path, s.state, true)
+	cfg := loaded.Config
 	s.logProblems(problems)
-	if cfg == nil || err != nil {
+	if cfg == nil {
 		s.app.metrics.ConfigLoaded(false)
 		s.app.log.Error("reload failed: the old configuration stays", "config", s.path)
 		return
@@ -223,7 +226,7 @@ func (s *service) reload() {
 		return
 	}
 	if !sameSockets(s.cfg, cfg) {
-		s.app.log.Warn("listen, socket, metrics and limits of connections change at the next restart only")
+		s.app.log.Warn("listen, socket, metrics, log.format and limits of connections change at the next restart only")
 	}
 	if level, err := telemetry.ParseLevel(cfg.Log.Level); err == nil {
 		s.level.Set(level)
@@ -231,12 +234,12 @@ func (s *service) reload() {
 	s.cfg = cfg
 	s.server.Swap(set)
 	s.app.metrics.ConfigLoaded(true)
-	s.keep(data)
+	s.keep(loaded.Data)
 	s.app.log.Info("reloaded", "config", s.path, "keys", len(s.store.All()))
 }
 
 func sameSockets(a, b *config.Config) bool {
-	return fmt.Sprint(a.Listen, a.Socket, a.Metrics, serverConfig(a)) == fmt.Sprint(b.Listen, b.Socket, b.Metrics, serverConfig(b))
+	return fmt.Sprint(a.Listen, a.Socket, a.Metrics, a.Log.Format, serverConfig(a)) == fmt.Sprint(b.Listen, b.Socket, b.Metrics, b.Log.Format, serverConfig(b))
 }
 
 // keep remembers the configuration as one that worked.
