@@ -34,7 +34,6 @@ type message struct {
 	foreign   []string // the authserv-ids that this client may not use
 
 	complete bool // the header section is
-	ended    bool // the MTA waits for the verdict
 
 	// One of the two, or neither for re-injected mail.
 	check   *auth.Check

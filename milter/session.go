@@ -28,6 +28,8 @@ type session struct {
 	conn   conn
 	macros macros
 	msg    *message // nil outside a transaction
+	// answering: the MTA waits for the verdict.
+	answering bool
 }
 
 // conn is what is known about one SMTP connection.
@@ -51,7 +53,7 @@ func (s *session) serve() (err error) {
 		if v := recover(); v != nil {
 			s.srv.setup().Metrics.Panic("session")
 			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
-			if s.msg != nil && s.msg.ended {
+			if s.answering {
 				sendReply(s.w, internalError)
 			}
 		}
@@ -262,7 +264,7 @@ func (s *session) endOfBody(data []byte) error {
 	}
 	m.headersDone()
 	m.env.QueueID = s.macros.get("i")
-	m.ended = true
+	s.answering = true
 
 	done := make(chan outcome, 1)
 	go func() { done <- m.finish() }()
@@ -271,7 +273,9 @@ func (s *session) endOfBody(data []byte) error {
 	for {
 		select {
 		case o := <-done:
-			return s.answer(m, o)
+			err := s.answer(m, o)
+			s.answering = false
+			return err
 		case <-tick.C:
 			if err := s.w.write(actProgress); err != nil {
 				m.cancel()

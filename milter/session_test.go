@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/netip"
 	"strings"
@@ -579,6 +580,27 @@ func TestPanicInPolicyIsOurFault(t *testing.T) {
 type panicking struct{}
 
 func (panicking) Decide(policy.Input) policy.Verdict { panic("test") }
+
+// A panic behind the verdict still gets an answer: with
+// milter_default_action=accept the MTA would let the message through without.
+func TestPanicBehindTheVerdict(t *testing.T) {
+	l := newLab(t, func(s *Setup, _ *ServerConfig) {
+		s.Log = slog.New(panickingLog{s.Log.Handler()})
+	})
+	if a := l.one(outside(), mailFrom("ceo@bank.example")); a.Code != 451 {
+		t.Errorf("%d %s", a.Code, a.Text)
+	}
+}
+
+// panickingLog panics at the line of a message.
+type panickingLog struct{ slog.Handler }
+
+func (h panickingLog) Handle(ctx context.Context, r slog.Record) error {
+	if r.Message == "message" {
+		panic("test")
+	}
+	return h.Handler.Handle(ctx, r)
+}
 
 func TestUndecidedIsABug(t *testing.T) {
 	l := newLab(t, func(s *Setup, _ *ServerConfig) { s.Policy = (*policy.Policy)(nil) })
