@@ -182,7 +182,7 @@ func (s *Server) logEnd(ses *session, err error) {
 		errors.Is(err, net.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, errStall):
 		return
 	}
-	s.setup().Log.Warn("milter connection closed", "client_ip", addrString(ses.conn.client.IP), "err", err)
+	s.setup().Log.Warn("milter connection closed", "client_ip", addrString(ses.lastIP), "err", err)
 }
 
 // Shutdown stops accepting at once, lets transactions in progress end and

@@ -30,6 +30,8 @@ type session struct {
 	msg    *message // nil outside a transaction
 	// answering: the MTA waits for the verdict.
 	answering bool
+	// lastIP is the client of the last CONNECT, for the line that ends the log.
+	lastIP netip.Addr
 }
 
 // conn is what is known about one SMTP connection.
@@ -157,7 +159,7 @@ func (s *session) connect(data []byte) error {
 		c.Port = binary.BigEndian.Uint16(rest)
 		c.IP = parseIP(cString(rest[2:]))
 	}
-	s.conn.client = c
+	s.conn.client, s.lastIP = c, c.IP
 	set := s.srv.setup()
 	h := Hints{Listener: s.listener, Client: c, DaemonName: s.macros.get("daemon_name")}
 	if Classify(set.Rules, h).Direction == auth.Inbound {

@@ -587,9 +587,14 @@ func TestPanicBehindTheVerdict(t *testing.T) {
 	l := newLab(t, func(s *Setup, _ *ServerConfig) {
 		s.Log = slog.New(panickingLog{s.Log.Handler()})
 	})
-	if a := l.one(outside(), mailFrom("ceo@bank.example")); a.Code != 451 {
-		t.Errorf("%d %s", a.Code, a.Text)
+	r := dialRaw(t, l.path)
+	r.frame('C', "x\x004\x61\xa8192.0.2.1\x00")
+	r.frame('M', "<ceo@bank.example>\x00")
+	r.frame('L', "From\x00 <ceo@bank.example>\x00")
+	if data, code := r.end(); code != 'y' || !strings.HasPrefix(data, "451 4.3.0 ") || !r.closed() {
+		t.Errorf("%c %q", code, data)
 	}
+	waitFor(t, "the log line", func() bool { return strings.Contains(l.log.String(), "client_ip=192.0.2.1 err=\"panic: test") })
 }
 
 // panickingLog panics at the line of a message.
