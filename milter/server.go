@@ -32,6 +32,7 @@ type Server struct {
 	conns     map[*wire]auth.Direction
 	stopping  bool
 	listeners []net.Listener
+	accepting int // listeners whose Serve runs
 	wg        sync.WaitGroup
 }
 
@@ -81,7 +82,9 @@ func (s *Server) Serve(l Listener) error {
 		return l.Close()
 	}
 	s.listeners = append(s.listeners, l)
+	s.accepting++
 	s.mu.Unlock()
+	defer func() { s.mu.Lock(); s.accepting--; s.mu.Unlock() }()
 	pause := time.Duration(0)
 	for {
 		if !s.waitForPlace(l.Direction) {
