@@ -13,8 +13,8 @@ import (
 	gomilter "github.com/emersion/go-milter"
 )
 
-// settleGrace is how long Settle waits for the next transaction on a
-// connection. Its listeners go on, so that the wait costs nobody anything.
+// settleGrace is idleGrace where the sockets outlive the process: a wait refuses
+// nobody then.
 const settleGrace = 10 * time.Second
 
 var (
@@ -87,10 +87,11 @@ func (s *Server) Settle(ctx context.Context) {
 	defer stop()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.grace = settleGrace
 	var old []*wire
 	for w := range s.conns {
 		old = append(old, w)
-		w.hurry(settleGrace)
+		w.hurry(s.grace)
 	}
 	for _, w := range old {
 		for ctx.Err() == nil {

@@ -205,10 +205,17 @@ func dialRaw(t *testing.T, path string) *raw {
 	return r
 }
 
+// frame sends a frame. MAIL is the one that must be answered before the end.
 func (r *raw) frame(code byte, data string) {
+	r.t.Helper()
 	b := binary.BigEndian.AppendUint32(nil, uint32(len(data)+1))
 	if _, err := r.c.Write(append(append(b, code), data...)); err != nil {
 		r.t.Fatal(err)
+	}
+	if code == 'M' {
+		if answer, _ := r.read(); answer != 'c' {
+			r.t.Fatalf("MAIL is answered by %c", answer)
+		}
 	}
 }
 

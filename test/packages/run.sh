@@ -118,13 +118,13 @@ rm -rf "$work"
 mkdir -p "$work"
 ARCHS=$($GO env GOHOSTARCH)
 export ARCHS
-PACKAGE_VERSION=1.0.0 packaging/build.sh "$work/one" >/dev/null
-PACKAGE_VERSION=1.0.1 packaging/build.sh "$work/two" >/dev/null
+PACKAGE_VERSION=1.0.0 packaging/build.sh "$work/v1" >/dev/null
+PACKAGE_VERSION=1.0.1 packaging/build.sh "$work/v2" >/dev/null
 CGO_ENABLED=0 $GO build -o "$work/smtpstream" ./test/packages/smtpstream
 
 cp -a "$tree" "$box"
-cp "$work"/one/*.deb "$box/root/one.deb"
-cp "$work"/two/*.deb "$box/root/two.deb"
+cp "$work"/v1/*.deb "$box/root/one.deb"
+cp "$work"/v2/*.deb "$box/root/two.deb"
 cp "$work/smtpstream" "$box/root/"
 echo mail.example.com >"$box/etc/hostname"
 printf '127.0.0.1 mail.example.com mail localhost\n' >"$box/etc/hosts"
@@ -138,6 +138,7 @@ alias_maps =
 local_recipient_maps =
 END
 chroot "$box" useradd -m bob
+chroot "$box" install -o bob -g mail -m 0660 /dev/null $mailbox
 boot
 
 step "install beside Postfix"
@@ -236,7 +237,7 @@ halt
 step "rpm: install, verify, erase"
 rm -rf "$box"
 cp -a "$tree" "$box"
-cp "$work"/two/*.rpm "$box/root/two.rpm"
+cp "$work"/v2/*.rpm "$box/root/two.rpm"
 rpm --root "$box" --initdb
 rpm --root "$box" -i --nodeps --ignoreos "$box/root/two.rpm" || die "rpm -i"
 rpm --root "$box" -V --nodeps sealmilter || die "rpm -V"
