@@ -78,7 +78,7 @@ DMARC and iprev, writes one Authentication-Results field and applies a policy.`,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newServe(), newCheck(), newDemo(), newKeys(), newDNS(), newDoctor(), newProbe(), newVersion())
+	root.AddCommand(newServe(), newCheck(), newDemo(), newKeys(), newDNS(), newDoctor(), newExplain(), newProbe(), newVersion())
 	return root
 }
 
