@@ -131,7 +131,8 @@ func (m *message) claim(f header.Field) bool {
 	name := strings.TrimRight(f.Name, " \t\r\n")
 	key := strings.ToLower(name)
 	m.seen[key]++
-	if results && !auth.ClaimsID(f.Value, m.foreign) {
+	// Beyond the limits nobody's results are read any more, and none stay.
+	if results && m.overLimit == "" && !auth.ClaimsID(f.Value, m.foreign) {
 		return false
 	}
 	if len(m.claimed) <= m.set.Limits.HeaderFields {

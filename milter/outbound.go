@@ -53,13 +53,10 @@ func (m *message) startSigning() {
 	picked, sdid, err := m.pick(author.Domains)
 	switch {
 	case errors.Is(err, keys.ErrBroken):
-		m.signing = &signing{err: err}
+		m.signing = &signing{err: fmt.Errorf("%w%s", err, whatToDo(err))}
 		return
 	case err != nil:
-		m.why, m.warn = err.Error(), errors.Is(err, keys.ErrNoKey)
-		if pe := (*keys.PickError)(nil); errors.As(err, &pe) && pe.Hint != "" {
-			m.why += ": run " + pe.Hint
-		}
+		m.why, m.warn = err.Error()+whatToDo(err), errors.Is(err, keys.ErrNoKey)
 		return
 	}
 	signers := make([]dkim.Signer, len(picked))
@@ -68,6 +65,18 @@ func (m *message) startSigning() {
 	}
 	run, err := dkim.NewSigning(kept, signers)
 	m.signing = &signing{keys: picked, run: run, err: err}
+}
+
+// whatToDo is the hint of the key store for the log line, "" without one.
+func whatToDo(err error) string {
+	pe := (*keys.PickError)(nil)
+	switch {
+	case !errors.As(err, &pe) || pe.Hint == "":
+		return ""
+	case errors.Is(err, keys.ErrNoKey):
+		return ": run " + pe.Hint
+	}
+	return "; hint: " + pe.Hint
 }
 
 // pick returns the keys of the first of the domains that has some.

@@ -221,7 +221,7 @@ func (s *session) rcpt(to string) error {
 }
 
 func (s *session) header(data []byte) error {
-	if s.msg == nil {
+	if s.msg == nil || s.msg.complete { // checks and signatures have their header
 		return fmt.Errorf("header: %w", errSequence)
 	}
 	name, value, ok := bytes.Cut(data, []byte{0})

@@ -133,10 +133,14 @@ func (s *service) run(ctx context.Context) error {
 	drain, cancel := context.WithTimeout(context.Background(), drainFor)
 	defer cancel()
 	go func() { // a second signal ends the patience
-		for sig := range signals {
-			if sig != syscall.SIGHUP {
-				cancel()
+		for {
+			select {
+			case <-drain.Done():
 				return
+			case sig := <-signals:
+				if sig != syscall.SIGHUP {
+					cancel()
+				}
 			}
 		}
 	}()
