@@ -224,6 +224,9 @@ func loadForDoctor(cfg *config.Config, d *doctor.Domain) []doctor.Finding {
 		f := doctor.Finding{Level: doctor.Fail, Check: "key", Subject: d.Name, Message: err.Error(), Paste: "sealmilter keys new " + d.Name}
 		if errors.Is(err, keys.ErrBroken) {
 			f.Paste = ""
+			if os.Geteuid() != 0 {
+				f.Want = "run doctor as root (sudo): keys are for the daemon's user alone"
+			}
 		}
 		return append(all, f)
 	}

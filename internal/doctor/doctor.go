@@ -52,6 +52,14 @@ type Domain struct {
 	ViaSES bool
 }
 
+// host is what to call the mail host where it needs a name.
+func (d Domain) host() string {
+	if strings.Contains(d.Helo, ".") {
+		return d.Helo
+	}
+	return "mail." + d.Name
+}
+
 // DNS looks at everything that receivers find out about the domain.
 func DNS(ctx context.Context, r resolve.Resolver, d Domain) []Finding {
 	var all []Finding

@@ -17,10 +17,7 @@ import (
 func ptr(ctx context.Context, r resolve.Resolver, d Domain, ip netip.Addr) Finding {
 	c := iprev.Checker{Resolver: r}
 	res := c.Check(ctx, ip)
-	want := d.Helo
-	if want == "" {
-		want = "mail." + d.Name
-	}
+	want := d.host()
 	f := Finding{Level: Fail, Check: "ptr", Subject: ip.String(), Want: want,
 		Paste: resolve.ReverseName(ip) + " PTR " + want + "   # at whoever gave you the address: provider, cloud"}
 	switch res.Status {
@@ -162,9 +159,7 @@ func mx(ctx context.Context, r resolve.Resolver, d Domain) []Finding {
 		return []Finding{unknown("mx", d.Name, err)}
 	case err != nil:
 		f.Message, f.Seen, f.Want = "the domain has no MX record: answers and bounces go to its address record, if at all", voidWord(err), "an MX record"
-		if d.Helo != "" {
-			f.Paste = d.Name + " MX 10 " + d.Helo
-		}
+		f.Paste = d.Name + " MX 10 " + d.host()
 		return []Finding{f}
 	case len(a.Records) == 1 && a.Records[0].Host == "":
 		// RFC 7505 §4.3: such a domain should not be a sender.
@@ -196,5 +191,5 @@ func mxHost(ctx context.Context, r resolve.Resolver, d Domain, m resolve.MX) Fin
 		f.Message = clip(m.Host) + " has no address: mail for the domain cannot be delivered there"
 		return f
 	}
-	return Finding{Level: Pass, Check: "mx", Subject: d.Name, Message: clip(fmt.Sprintf("%s has %d addresses", m.Host, len(addrs)))}
+	return Finding{Level: Pass, Check: "mx", Subject: d.Name, Message: clip(fmt.Sprintf("%s leads to %s", m.Host, addrs[0]))}
 }

@@ -40,7 +40,7 @@ func Reached(t Target, asUser bool, err error) Finding {
 	case strings.Contains(text, "permission denied"):
 		f.Want = "the socket's group is one of user " + t.User + "'s, mode 0660, and the folders above let it through"
 		f.Paste = "namei -l " + t.Addr + "   # shows which folder or file refuses"
-	case t.Chroot != "" && strings.Contains(text, "no such file"):
+	case t.Chroot != "" && filepath.IsAbs(strings.TrimPrefix(t.Text, "unix:")) && strings.Contains(text, "no such file"):
 		f.Want = t.Service + " is chrooted to " + t.Chroot + ": listen below it, and give Postfix the path relative to it"
 		f.Paste = "listen: [\"unix:" + filepath.Join(t.Chroot, "sealmilter/milter.sock") + "\"]   # milter.yaml; main.cf: unix:sealmilter/milter.sock"
 	default:

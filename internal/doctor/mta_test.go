@@ -79,6 +79,15 @@ func TestPostfix(t *testing.T) {
 	}
 }
 
+func TestChrootedPostfixSeesNothingElse(t *testing.T) {
+	p := PostfixConf{Main: debian(map[string]string{"smtpd_milters": "", "non_smtpd_milters": ""}), Master: debianMaster}
+	found, _ := Postfix(p, []Socket{{"unix", "/run/sealmilter/milter.sock"}}, nil)
+	compare(t, found, "FAIL mta smtpd_milters: does not hand us | unix:sealmilter/milter.sock\nWARN mta non_smtpd_milters: does not | unix:sealmilter/milter.sock")
+	if !strings.Contains(found[0].Want, `listen: ["unix:/var/spool/postfix/sealmilter/milter.sock"]`) {
+		t.Errorf("%q", found[0].Want)
+	}
+}
+
 func TestPostconf(t *testing.T) {
 	p := PostfixConf{Main: ParsePostconf("smtp_helo_name = $myhostname\nmyhostname = mail.example.com\nempty =\nrelayhost = [a]:25 = x\n")}
 	if p.Helo() != "mail.example.com" || p.Main["empty"] != "" || p.Main["relayhost"] != "[a]:25 = x" {
@@ -141,5 +150,6 @@ func TestReached(t *testing.T) {
 		Reached(tg, true, errors.New("dial unix /run/s: connect: permission denied")),
 		Reached(tg, true, errors.New("dial unix /run/s: connect: no such file or directory")),
 		Reached(tg, true, errors.New("connection refused")),
-	}, "FAIL socket unix:/run/s: does not reach | namei\nFAIL socket unix:/run/s: does not reach | listen:\nFAIL socket unix:/run/s: does not reach | systemctl")
+		Reached(Target{Socket: tg.Socket, Text: "unix:s", User: "postfix", Chroot: "/var/spool/postfix", Service: "smtpd"}, true, errors.New("no such file or directory")),
+	}, "FAIL socket unix:/run/s: does not reach | namei\nFAIL socket unix:/run/s: does not reach | listen:\nFAIL socket unix:/run/s: does not reach | systemctl\nFAIL socket unix:s: does not reach | systemctl")
 }

@@ -88,7 +88,7 @@ func Postfix(p PostfixConf, listens []Socket, daemonNames []string) ([]Finding, 
 		if !found {
 			value := strings.TrimSpace(p.Main[list.name] + " " + address)
 			all = append(all, Finding{Level: list.missing, Check: "mta", Subject: list.name, Message: "Postfix does not hand us anything here: " + list.without,
-				Seen: clip(p.Main[list.name]), Want: clip(value), Paste: "postconf -e '" + list.name + " = " + clip(value) + "' && postfix reload"})
+				Seen: clip(p.Main[list.name]), Want: clip(value) + chrootNote(p, listens), Paste: "postconf -e '" + list.name + " = " + clip(value) + "' && postfix reload"})
 		}
 	}
 	return append(all, settings(p, listens, daemonNames)...), targets
@@ -154,12 +154,23 @@ func ourAddress(p PostfixConf, listens []Socket) string {
 		}
 	}
 	switch {
-	case len(listens) == 0:
-		return "unix:sealmilter/milter.sock"
+	case len(listens) == 0 || listens[0].Network == "unix" && master(p, "smtpd").chroot:
+		return "unix:sealmilter/milter.sock" // the only place that both can see
 	case listens[0].Network == "unix":
 		return "unix:" + listens[0].Addr
 	}
 	return "inet:" + listens[0].Addr
+}
+
+// chrootNote says where a chrooted Postfix wants the socket, when we listen
+// elsewhere.
+func chrootNote(p PostfixConf, listens []Socket) string {
+	if !master(p, "smtpd").chroot || slices.ContainsFunc(listens, func(l Socket) bool {
+		return l.Network != "unix" || strings.HasPrefix(l.Addr, p.queue()+"/")
+	}) {
+		return ""
+	}
+	return "; smtpd is chrooted, so that milter.yaml needs listen: [\"unix:" + filepath.Join(p.queue(), "sealmilter/milter.sock") + "\"]"
 }
 
 // milters splits a list of main.cf: addresses, or { address, name=value ... }.
