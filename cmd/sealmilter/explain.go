@@ -164,8 +164,10 @@ func (f *explainFlags) question(cmd *cobra.Command, path string) (q milter.Quest
 		if q.Helo == "" {
 			q.Helo = helo
 		}
-		q.Header = q.Header[left:]
+	} else {
+		left = delivered(q.Header)
 	}
+	q.Header = q.Header[left:]
 	switch {
 	case q.Client.IP.Is4():
 		q.Client.Family = '4'
@@ -244,6 +246,19 @@ func arrival(h header.Fields) (at int, ip netip.Addr, helo string, ok bool) {
 		return i, ip, helo, true
 	}
 	return 0, netip.Addr{}, "", false
+}
+
+// delivered counts the fields on top that the delivery into a mailbox added.
+func delivered(h header.Fields) int {
+	for i, f := range h {
+		switch {
+		case f.Is("Return-Path"), f.Is("Delivered-To"), f.Is("X-Original-To"), f.Is("Envelope-To"):
+		case f.Is("Received") && strings.Contains(header.Unfold(f.Value), "with LMTP"):
+		default:
+			return i
+		}
+	}
+	return len(h)
 }
 
 func trimAngles(s string) string {

@@ -63,6 +63,8 @@ _dmarc.bank.example  TXT "v=DMARC1; p=reject"
 		{"spoof", "From: a@bank.example\nTo: bob@example.com\n\nx\n", []string{"--ip", "203.0.113.66", "--mail-from", "<a@bank.example>"}, exitFine, []string{
 			"SPF  fail for bank.example (mailfrom) by -all", "DKIM  0 signatures", "DMARC  fail for bank.example", "policy     reject",
 			"VERDICT  reject by rule dmarc-reject-direct", "reply      550 5.7.1 rejected by the DMARC policy of bank.example"}},
+		{"from a mailbox", "Return-Path: <a@bank.example>\nDelivered-To: robert@example.com\nReceived: from mx.example.com\n\tby localhost with LMTP\n\tid x\nFrom: a@bank.example\n\nx\n",
+			[]string{"--ip", "203.0.113.66"}, exitFine, []string{"left out   3 fields", "mail from  <a@bank.example>", "VERDICT  reject by rule dmarc-reject-direct"}},
 		{"forged results", "Authentication-Results: mail.example.com; spf=pass\n" + explainMail, []string{"--ip", "203.0.113.66"}, exitFine, []string{"remove     Authentication-Results, number 1"}},
 		{"ours", explainMail, []string{"--auth", "alice"}, exitFine, []string{
 			"MESSAGE  outbound: authenticated", "SIGNED  with 2 keys", "1. s1._domainkey.example.com\n     a receiver would say: pass", "2. s1e._domainkey.example.com\n     a receiver would say: pass", "add        DKIM-Signature:"}},
