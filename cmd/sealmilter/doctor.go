@@ -91,6 +91,9 @@ func (f *doctorFlags) examine(cmd *cobra.Command, domain string) ([]doctor.Findi
 	}
 	defer closeResolver()
 
+	if len(f.egress)+len(cfg.Egress) == 0 && len(egress) > 0 {
+		all = append(all, doctor.Finding{Level: doctor.Pass, Check: "config", Subject: "egress", Message: "is not set: looked at are this host's own public addresses, " + joinAddrs(egress)})
+	}
 	d := doctor.Domain{Name: domain, SDID: domain, Egress: egress, Helo: f.helo, ViaSES: cfg.Sign.Via == "ses"}
 	all = append(all, loadForDoctor(cfg, &d)...)
 	var way []doctor.Finding
@@ -172,6 +175,14 @@ func (f *doctorFlags) addresses(cfg *config.Config) ([]netip.Addr, error) {
 		}
 	}
 	return out, nil
+}
+
+func joinAddrs(list []netip.Addr) string {
+	words := make([]string, len(list))
+	for i, a := range list {
+		words[i] = a.String()
+	}
+	return strings.Join(words, ", ")
 }
 
 // openResolver asks the DNS, or a zone file in its place.

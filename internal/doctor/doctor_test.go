@@ -89,7 +89,7 @@ func TestDNS(t *testing.T) {
 		{"spf for everybody", []string{"example.com TXT"}, `example.com TXT "v=spf1 +all"`, `WARN spf example.com: everybody may send`},
 		{"spf does not answer", []string{"example.com TXT"}, "example.com TXT !timeout", `WARN spf example.com: did not answer`},
 		{"helo without spf", []string{"mail.example.com TXT"}, "", "WARN spf mail.example.com: no SPF record | ip4:192.0.2.25 ip6:2001:db8::25 -all\nWARN spf mail.example.com: no SPF record"},
-		{"helo refused", []string{"mail.example.com TXT"}, `mail.example.com TXT "v=spf1 -all"`, "FAIL spf mail.example.com: bounces\nFAIL spf mail.example.com: bounces"},
+		{"helo refused", []string{"mail.example.com TXT"}, `mail.example.com TXT "v=spf1 -all"`, "FAIL spf mail.example.com: bounces | \"v=spf1 ip4:192.0.2.25 -all\"\nFAIL spf mail.example.com: bounces | \"v=spf1 ip6:2001:db8::25 -all\""},
 		{"helo leads elsewhere", []string{"mail.example.com A 1"}, "mail.example.com A 192.0.2.99",
 			"WARN helo mail.example.com: does not lead to 192.0.2.25 | mail.example.com A 192.0.2.25\nFAIL spf mail.example.com: bounces\nFAIL ptr 192.0.2.25: does not lead back"},
 		{"helo unknown", []string{"mail.example.com AAAA"}, "",

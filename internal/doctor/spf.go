@@ -99,12 +99,16 @@ func spfHelo(ctx context.Context, r resolve.Resolver, d Domain) []Finding {
 			Want: "a name that the DNS knows, as mail." + d.Name, Paste: "postconf -e 'myhostname = mail." + d.Name + "'"}}
 	}
 	var all []Finding
+	record, _, _ := spfRecord(ctx, r, d.Helo)
 	c := spf.Checker{Resolver: r, Receiver: d.Helo}
 	for _, ip := range d.Egress {
 		all = append(all, heloName(ctx, r, d.Helo, ip))
 		res := c.Check(ctx, ip, d.Helo, "")
 		f := Finding{Level: Fail, Check: "spf", Subject: d.Helo, Message: fmt.Sprintf("bounces (null sender) from %s: %s by %s", ip, res.Status, clip(res.Mechanism)),
-			Want: "pass", Paste: txt(d.Helo, "v=spf1 "+term(ip)+" -all")}
+			Seen: clip(record), Want: "pass"}
+		if record != "" {
+			f.Paste = txt(d.Helo, withAddresses(record, []netip.Addr{ip}))
+		}
 		switch res.Status {
 		case spf.Pass:
 			f = Finding{Level: Pass, Check: "spf", Subject: d.Helo, Message: fmt.Sprintf("%s may use this name in HELO (%s)", ip, clip(res.Mechanism))}
@@ -115,7 +119,7 @@ func spfHelo(ctx context.Context, r resolve.Resolver, d Domain) []Finding {
 		case spf.TempError:
 			f = unknown("spf", d.Helo, res.Err)
 		case spf.PermError:
-			f.Message = "the record is broken: " + clip(res.Err.Error())
+			f.Message, f.Paste = "the record is broken: "+clip(res.Err.Error()), txt(d.Helo, heloRecord(d))
 		}
 		all = append(all, f)
 	}
