@@ -67,6 +67,9 @@ type service struct {
 	server *milter.Server
 	// inherited counts the listeners that systemd opened; they outlive us.
 	inherited int
+
+	admin      *admin
+	keyTrouble []keys.Problem // of the last time that keys were read
 }
 
 func (s *service) run(ctx context.Context) error {
@@ -89,10 +92,13 @@ func (s *service) run(ctx context.Context) error {
 	s.app.metrics = telemetry.NewMetrics(version)
 	s.app.metrics.ConfigLoaded(!loaded.Degraded)
 	s.logProblems(problems)
+	s.admin = newAdmin(s.path, time.Now())
 	set, err := s.build(s.cfg)
 	if err != nil {
 		return err
 	}
+	s.admin.problems(listProblems(problems, s.keyTrouble))
+	s.admin.running(s.cfg, loaded.Path, loaded.Degraded, s.store, time.Now())
 	defer func() { s.client.Close() }()
 	listeners, err := s.listen(s.cfg)
 	if err != nil {
@@ -100,7 +106,9 @@ func (s *service) run(ctx context.Context) error {
 	}
 	s.server = milter.NewServer(serverConfig(s.cfg), set)
 	var serving sync.WaitGroup
+	var addrs []string
 	for _, l := range listeners {
+		addrs = append(addrs, l.Addr().Network()+":"+l.Addr().String())
 		serving.Go(func() {
 			if err := s.server.Serve(l); err != nil {
 				s.app.log.Error("listener ended", "listener", l.Addr().String(), "err", err)
@@ -112,6 +120,9 @@ func (s *service) run(ctx context.Context) error {
 		return err
 	}
 	defer stopMetrics()
+	s.admin.listeners(addrs)
+	stopAdmin := s.serveAdmin(s.cfg.Admin)
+	defer stopAdmin()
 	if !loaded.Degraded {
 		s.keep(loaded.Data)
 	}
@@ -123,6 +134,9 @@ func (s *service) run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
+		case done := <-s.admin.reloads:
+			done <- s.reload()
+			continue
 		case sig := <-signals:
 			if sig == syscall.SIGHUP {
 				s.reload()
@@ -132,6 +146,7 @@ func (s *service) run(ctx context.Context) error {
 		}
 		break
 	}
+	close(s.admin.stopping)
 	daemon.SdNotify(false, daemon.SdNotifyStopping)
 	drain, cancel := context.WithTimeout(context.Background(), drainFor)
 	defer cancel()
@@ -198,7 +213,7 @@ func (s *service) build(cfg *config.Config) (*milter.Setup, error) {
 		}
 		s.client, s.app.resolver = client, client
 	}
-	s.store = store
+	s.store, s.keyTrouble = store, problems
 	for _, p := range problems {
 		level := slog.LevelWarn
 		if p.Severity == keys.Error {
@@ -216,32 +231,35 @@ func (s *service) build(cfg *config.Config) (*milter.Setup, error) {
 // proveAll has a second implementation verify what each key signs.
 func (s *service) proveAll(store *keys.Store) {
 	for _, k := range store.All() {
-		if err := prove(k); err != nil {
+		err := prove(k)
+		s.admin.proved(k, err)
+		if err != nil {
 			s.app.log.Error("key does not prove itself", "key", k, "err", err, "hint", "make another: sealmilter keys new "+k.Domain)
 		}
 	}
 }
 
 // reload swaps configuration and keys, or keeps the old ones and says why.
-func (s *service) reload() {
+func (s *service) reload() reloadReport {
 	daemon.SdNotify(false, daemon.SdNotifyReloading)
 	defer daemon.SdNotify(false, daemon.SdNotifyReady)
 	loaded, problems := config.LoadWithFallback(s.path, s.state, true)
 	cfg := loaded.Config
 	s.logProblems(problems)
 	if cfg == nil {
-		s.app.metrics.ConfigLoaded(false)
 		s.app.log.Error("reload failed: the old configuration stays", "config", s.path)
-		return
+		return s.reloadFailed(listProblems(problems, nil))
 	}
 	set, err := s.build(cfg)
 	if err != nil {
-		s.app.metrics.ConfigLoaded(false)
 		s.app.log.Error("reload failed: the old configuration stays", "config", s.path, "err", err)
-		return
+		return s.reloadFailed(append(listProblems(problems, nil), checkProblem{"error", s.path, err.Error(), ""}))
 	}
+	trouble := listProblems(problems, s.keyTrouble)
 	if !sameSockets(s.cfg, cfg) {
-		s.app.log.Warn("listen, socket, metrics, log.format and limits of connections change at the next restart only")
+		const later = "listen, socket, admin, metrics, log.format and limits of connections change at the next restart only"
+		s.app.log.Warn(later)
+		trouble = append(trouble, checkProblem{"warning", s.path, later, "systemctl restart sealmilter"})
 	}
 	if level, err := telemetry.ParseLevel(cfg.Log.Level); err == nil {
 		s.level.Set(level)
@@ -251,10 +269,20 @@ func (s *service) reload() {
 	s.app.metrics.ConfigLoaded(true)
 	s.keep(loaded.Data)
 	s.app.log.Info("reloaded", "config", s.path, "keys", len(s.store.All()))
+	s.admin.problems(trouble)
+	s.admin.running(cfg, s.path, false, s.store, time.Now())
+	return reloadReport{OK: true, Problems: trouble}
+}
+
+func (s *service) reloadFailed(problems []checkProblem) reloadReport {
+	s.app.metrics.ConfigLoaded(false)
+	s.admin.problems(problems)
+	s.admin.failed()
+	return reloadReport{Problems: problems}
 }
 
 func sameSockets(a, b *config.Config) bool {
-	return fmt.Sprint(a.Listen, a.Socket, a.Metrics, a.Log.Format, serverConfig(a)) == fmt.Sprint(b.Listen, b.Socket, b.Metrics, b.Log.Format, serverConfig(b))
+	return fmt.Sprint(a.Listen, a.Socket, a.Admin, a.Metrics, a.Log.Format, serverConfig(a)) == fmt.Sprint(b.Listen, b.Socket, b.Admin, b.Metrics, b.Log.Format, serverConfig(b))
 }
 
 // keep remembers the configuration as one that worked.
