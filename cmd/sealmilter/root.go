@@ -78,7 +78,7 @@ DMARC and iprev, writes one Authentication-Results field and applies a policy.`,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newServe(), newCheck(), newDemo(), newKeys(), newDNS(), newVersion())
+	root.AddCommand(newServe(), newCheck(), newDemo(), newKeys(), newDNS(), newSetup(), newVersion())
 	return root
 }
 

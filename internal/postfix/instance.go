@@ -123,10 +123,10 @@ func (in *Instance) Write(p *Plan, milter Endpoint) error {
 	if err := os.MkdirAll(in.UndoDir(), 0o700); err != nil {
 		return err
 	}
-	if err := replace(in.undo(fileMain), in.backup[0], 0o600); err != nil {
+	if err := Replace(in.undo(fileMain), in.backup[0], 0o600); err != nil {
 		return err
 	}
-	if err := replace(in.undo(fileMaster), in.backup[1], 0o600); err != nil {
+	if err := Replace(in.undo(fileMaster), in.backup[1], 0o600); err != nil {
 		return err
 	}
 	if err := in.writeRecord(&r); err != nil {
@@ -140,7 +140,7 @@ func (in *Instance) writeRecord(r *Record) error {
 	if err != nil {
 		return err
 	}
-	return replace(in.undo(recordName), string(data)+"\n", 0o600)
+	return Replace(in.undo(recordName), string(data)+"\n", 0o600)
 }
 
 // put writes the files that differ from what they hold.
@@ -150,7 +150,7 @@ func (in *Instance) put(main, master string) error {
 		if now, err := os.ReadFile(path); err == nil && string(now) == text {
 			continue
 		}
-		if err := replace(path, text, 0); err != nil {
+		if err := Replace(path, text, 0); err != nil {
 			return err
 		}
 	}
@@ -197,9 +197,9 @@ func (in *Instance) Reload(ctx context.Context) (running bool, err error) {
 	return true, err
 }
 
-// replace writes a file as a whole or not at all. An existing one keeps its
+// Replace writes a file as a whole or not at all. An existing one keeps its
 // mode and owner, and a symbolic link stays one; mode is for a new one.
-func replace(path, text string, mode fs.FileMode) (err error) {
+func Replace(path, text string, mode fs.FileMode) (err error) {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real
 	}

@@ -33,13 +33,14 @@ type Problem struct{ Text, Hint string }
 
 // Plan is what would change, and why. It holds the files as they would be.
 type Plan struct {
-	Main      *MainCF
-	Master    *MasterCF
-	Changes   []Change
-	Notes     []string // what was seen, and is left as it is
-	Warnings  []string
-	Questions []string // must be answered with yes
-	Problems  []Problem
+	Main       *MainCF
+	Master     *MasterCF
+	Changes    []Change
+	Notes      []string // what was seen, and is left as it is
+	Warnings   []string
+	Questions  []string // must be answered with yes
+	Problems   []Problem
+	MilterName string // the milter as Postfix finds it, "unix:sealmilter/milter.sock"
 	// BouncesUnsigned: bounces do not pass milters and the plan leaves it so.
 	BouncesUnsigned bool
 }
@@ -80,6 +81,7 @@ func (h Host) Plan(w Want) *Plan {
 	p := planner{&Plan{Main: h.Main.Clone(), Master: h.Master.Clone()}, h, w}
 	p.refuse()
 	name := p.milterName()
+	p.MilterName = name
 	if len(p.Problems) > 0 {
 		return p.Plan
 	}
@@ -236,3 +238,7 @@ func (p planner) bounces() {
 		p.set("", name, strings.Join(append(List(now), "bounce"), ", "), "so that bounces are signed", nil)
 	}
 }
+
+// OwnDefaultAction reports whether a milter in a list can have a default action
+// of its own.
+func (h Host) OwnDefaultAction() bool { return h.Values.atLeast(3, 0) }

@@ -248,3 +248,6 @@ func (p planner) others() {
 		p.Notes = append(p.Notes, "other Postfix instances are left as they are ("+v+"): run set-up for each with --postfix-config")
 	}
 }
+
+// Reinjection reports whether a content filter gives mail back to the service.
+func (h Host) Reinjection(s Service) bool { return reinjection(s) }
