@@ -7,8 +7,10 @@ import (
 	"io/fs"
 	"net/netip"
 	"os"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -63,7 +65,9 @@ type setupPostfix struct {
 }
 
 func (s *setupPostfix) run(cmd *cobra.Command) error {
-	ctx := cmd.Context()
+	// Interrupted, what is half done is put back.
+	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
 	if len(s.domains) == 0 && !s.undo {
 		return &failure{err: errors.New("which domain? --domain is missing"), hint: "the part behind the @ of your addresses: sealmilter setup postfix --domain example.com", code: exitUsage}
 	}
@@ -345,14 +349,12 @@ func (s *setupPostfix) proveWired(ctx context.Context, want postfix.Want, final 
 	if _, err := s.inst.Reload(ctx); err != nil {
 		return err
 	}
-	notes, err := p.run(ctx, w)
+	proved, notes, err := p.run(ctx, w)
 	if err != nil {
 		return err
 	}
-	if len(notes) == 0 {
-		s.ok("a message by the sendmail command and one by SMTP went through Postfix and sealmilter: signed and verified, and not delivered")
-	} else {
-		s.ok("a message by the sendmail command went through Postfix and sealmilter: signed and verified, and not delivered")
+	if len(proved) > 0 {
+		s.ok("a message by %s went through Postfix and sealmilter: signed and verified; it was not delivered", strings.Join(proved, ", another by "))
 	}
 	for _, n := range notes {
 		s.warn("%s", n)

@@ -251,3 +251,18 @@ func (p planner) others() {
 
 // Reinjection reports whether a content filter gives mail back to the service.
 func (h Host) Reinjection(s Service) bool { return reinjection(s) }
+
+// LocalMilters reports whether mail of the sendmail command passes milters.
+// Somebody may have switched that off, and set-up leaves it so.
+func (h Host) LocalMilters() bool {
+	for _, s := range h.Master.Services() {
+		if list, set := s.Option("non_smtpd_milters"); s.Command == "cleanup" && set && list == "" {
+			return false
+		}
+		off, _ := s.Option("receive_override_options")
+		if s.Command == "pickup" && contains(h.Values.Expand(off), "no_milters") {
+			return false
+		}
+	}
+	return true
+}
