@@ -21,7 +21,7 @@ func newSetup() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newSetupPostfix(), newSetupProbe())
+	cmd.AddCommand(newSetupPostfix(), newSetupSendmail(), newSetupProbe())
 	return cmd
 }
 

@@ -27,11 +27,22 @@ type configPlan struct {
 	existed  bool
 }
 
-const newConfigHead = "# Written by `sealmilter setup postfix`. Every option is in milter.yaml.example;\n# `sealmilter check` shows mistakes and the effective values.\n"
+const newConfigHead = "# Written by `sealmilter setup`. Every option is in milter.yaml.example;\n# `sealmilter check` shows mistakes and the effective values.\n"
+
+// mtaPlan is what milter.yaml has to know of the MTA.
+type mtaPlan struct {
+	mta    string
+	name   string                                                        // of the host, as the MTA says it
+	socket func(*config.Config) (milter postfix.Endpoint, listen string) // see chooseSocket
+}
+
+func postfixPlan(h postfix.Host) mtaPlan {
+	return mtaPlan{"postfix", h.Values.Get("myhostname"), func(c *config.Config) (postfix.Endpoint, string) { return chooseSocket(c, h) }}
+}
 
 // planConfig works out milter.yaml: the domains, the MTA, our networks, and a
-// socket that Postfix can see.
-func planConfig(path string, domains []string, nets []netip.Prefix, h postfix.Host) (*configPlan, config.Problems, error) {
+// socket that the MTA can see.
+func planConfig(path string, domains []string, nets []netip.Prefix, m mtaPlan) (*configPlan, config.Problems, error) {
 	c := &configPlan{path: path}
 	data, err := os.ReadFile(path)
 	switch {
@@ -44,10 +55,10 @@ func planConfig(path string, domains []string, nets []netip.Prefix, h postfix.Ho
 	if !c.existed {
 		text = newConfigHead
 	}
-	edit := config.Edit{MTA: "postfix", Domains: domains, Networks: nets}
+	edit := config.Edit{MTA: m.mta, Domains: domains, Networks: nets}
 	now, problems := config.Parse(path, []byte(text))
 	if now == nil { // only the name may be missing
-		edit.AuthservID = authservID(h, domains)
+		edit.AuthservID = authservID(m.name, domains)
 		named, err := config.Edit{AuthservID: edit.AuthservID}.Apply([]byte(text))
 		if err != nil {
 			return nil, problems, nil
@@ -56,12 +67,12 @@ func planConfig(path string, domains []string, nets []netip.Prefix, h postfix.Ho
 			return nil, problems, nil
 		}
 	} else if !c.existed {
-		edit.AuthservID = authservID(h, domains)
+		edit.AuthservID = authservID(m.name, domains)
 	}
 	edit.Networks = slices.DeleteFunc(slices.Clone(nets), func(n netip.Prefix) bool {
 		return slices.ContainsFunc(now.Inbound.Relays, n.Overlaps)
 	})
-	c.milter, edit.Listen = chooseSocket(now, h)
+	c.milter, edit.Listen = m.socket(now)
 	c.listens = edit.Listen != ""
 	out, err := edit.Apply([]byte(text))
 	if err != nil {
@@ -72,10 +83,10 @@ func planConfig(path string, domains []string, nets []netip.Prefix, h postfix.Ho
 	return c, problems, nil
 }
 
-// authservID is Postfix's own name, or the first domain where that is no name
+// authservID is the MTA's own name, or the first domain where that is no name
 // that the world could know.
-func authservID(h postfix.Host, domains []string) string {
-	name, err := resolve.CanonicalName(h.Values.Get("myhostname"))
+func authservID(host string, domains []string) string {
+	name, err := resolve.CanonicalName(host)
 	if err != nil || !strings.Contains(name, ".") || strings.HasPrefix(name, "localhost.") || strings.HasSuffix(name, ".localdomain") || strings.HasSuffix(name, ".invalid") {
 		return domains[0]
 	}
@@ -162,13 +173,20 @@ func readNetworks(value string, host []netip.Addr) networks {
 		}
 		return out
 	})
-	for _, p := range n.own {
+	n.public = wide(n.own, host)
+	return n
+}
+
+// wide are the networks that reach beyond this host and private space.
+func wide(nets []netip.Prefix, host []netip.Addr) []netip.Prefix {
+	var out []netip.Prefix
+	for _, p := range nets {
 		a := p.Addr()
 		if !a.IsPrivate() && !a.IsLinkLocalUnicast() && !(p.IsSingleIP() && slices.Contains(host, a)) {
-			n.public = append(n.public, p)
+			out = append(out, p)
 		}
 	}
-	return n
+	return out
 }
 
 // parseNetwork reads 192.168.0.0/16, 192.0.2.1, [2001:db8::]/32.

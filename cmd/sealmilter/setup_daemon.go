@@ -31,7 +31,7 @@ func underSystemd(ctx context.Context) bool {
 }
 
 // bringUp has the daemon run with the configuration on disk. It is called
-// before Postfix knows of a new socket, so a restart refuses nobody; where the
+// before the MTA knows of a new socket, so a restart refuses nobody; where the
 // socket is the old one the daemon reloads.
 func bringUp(ctx context.Context, c *configPlan) error {
 	if underSystemd(ctx) {
@@ -49,7 +49,7 @@ func bringUp(ctx context.Context, c *configPlan) error {
 	}
 	pid, err := listenerOf(c.milter)
 	if err != nil {
-		return fail(fmt.Sprintf("start the daemon (sealmilter serve --config %s), then run this again: keys and configuration stand, Postfix is as it was", c.path),
+		return fail(fmt.Sprintf("start the daemon (sealmilter serve --config %s), then run this again: keys and configuration stand, the MTA is as it was", c.path),
 			"nobody answers on the socket: %w", err)
 	}
 	if pid > 0 {
@@ -95,16 +95,20 @@ func listenerOf(e postfix.Endpoint) (pid int, err error) {
 // makeFolders makes what the daemon needs and a source installation may lack:
 // the key folder, and the socket's folder below Postfix's queue.
 func makeFolders(c *configPlan, h postfix.Host) error {
-	if err := ownedFolder(filepath.Dir(c.cfg.Sign.Keys), 0o700, ""); err != nil {
-		return err
-	}
-	if err := ownedFolder(c.cfg.Sign.Keys, 0o700, ""); err != nil {
+	if err := makeKeyFolder(c); err != nil {
 		return err
 	}
 	if c.listens {
 		return ownedFolder(filepath.Dir(c.milter.Unix), fs.ModeSetgid|0o750, h.Values.Get("mail_owner"))
 	}
 	return nil
+}
+
+func makeKeyFolder(c *configPlan) error {
+	if err := ownedFolder(filepath.Dir(c.cfg.Sign.Keys), 0o700, ""); err != nil {
+		return err
+	}
+	return ownedFolder(c.cfg.Sign.Keys, 0o700, "")
 }
 
 // ownedFolder makes a folder of the daemon's user, and of another's group: with

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/netip"
 	"os"
 	"os/signal"
 	"slices"
@@ -144,7 +143,7 @@ func (s *setupPostfix) setUp(ctx context.Context) error {
 		return err
 	}
 	s.section("Self-test")
-	if err := selfTest(ctx, h, final.MilterName, store, s.domains); err != nil {
+	if err := selfTest(ctx, postfixSide(h, final.MilterName), store, s.domains); err != nil {
 		return fail("Postfix was not touched. `journalctl -u sealmilter` and `sealmilter check` say more; `namei -l "+s.conf.milter.Unix+"` shows permissions",
 			"%s does not do its work for user %s: %w", final.MilterName, h.Values.Get("mail_owner"), err)
 	}
@@ -154,7 +153,7 @@ func (s *setupPostfix) setUp(ctx context.Context) error {
 	} else if err := s.wire(ctx, want, final, store); err != nil {
 		return err
 	}
-	s.records(store)
+	s.records(s.conf.cfg, s.domains, store)
 	return nil
 }
 
@@ -169,7 +168,7 @@ func (s *setupPostfix) want(action string) postfix.Want {
 // planConfig works out milter.yaml and says what it means.
 func (s *setupPostfix) planConfig(nets networks, questions *[]string) error {
 	h := s.inst.Host
-	conf, problems, err := planConfig(s.config, s.domains, nets.own, h)
+	conf, problems, err := planConfig(s.config, s.domains, nets.own, postfixPlan(h))
 	if err != nil {
 		return fail(config.Hint(err), "%s: %w", s.config, err)
 	}
@@ -260,28 +259,9 @@ func (s *setupPostfix) prepare(ctx context.Context) (*keys.Store, error) {
 	if err := makeFolders(s.conf, s.inst.Host); err != nil {
 		return nil, err
 	}
-	store, _ := loadKeys(s.conf.cfg, nil)
-	for _, d := range s.domains {
-		if _, _, err := store.Pick(d); !errors.Is(err, keys.ErrNoKey) {
-			continue
-		}
-		made, err := keys.Generate(s.conf.cfg.Sign.Keys, d, keys.GenerateOptions{})
-		if err != nil {
-			return nil, generateFailed(err, s.conf.cfg.Sign.Keys)
-		}
-		for _, k := range made {
-			s.ok("made %s (%s, %d bits)", k.Path(), k.Algorithm(), k.Bits())
-		}
-	}
-	store, problems := loadKeys(s.conf.cfg, nil)
-	printKeyProblems(s.err, problems)
-	if countErrors(problems) > 0 {
-		return nil, fail("Postfix was not touched", "a key cannot be used")
-	}
-	for _, k := range store.All() {
-		if err := prove(k); err != nil {
-			return nil, fail("make another: sealmilter keys new "+k.Domain, "%w", err)
-		}
+	store, err := s.makeKeys(s.conf.cfg, s.domains)
+	if err != nil {
+		return nil, err
 	}
 	if err := putConfig(s.conf); err != nil {
 		return nil, err
@@ -365,19 +345,6 @@ func (s *setupPostfix) proveWired(ctx context.Context, want postfix.Want, final 
 	}
 	_, err = s.inst.Reload(ctx)
 	return err
-}
-
-// records prints what remains to be done by hand.
-func (s *setupPostfix) records(store *keys.Store) {
-	s.section("Now publish these DNS records")
-	var egress []netip.Addr = s.conf.cfg.Egress
-	for _, d := range s.domains {
-		picked, sdid, err := store.Pick(d)
-		if err == nil {
-			keys.Write(s.out, keys.Plain, keys.Publication{Domain: sdid, Keys: picked, Egress: egress}.Records())
-		}
-	}
-	s.say("The records again, in other forms: sealmilter dns %s --format bind|route53", s.domains[0])
 }
 
 // takeBack is --undo.

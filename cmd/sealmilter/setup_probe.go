@@ -65,18 +65,27 @@ func (p probe) send() (client.Answer, error) {
 	return s.Send(p.Message)
 }
 
-// as runs the probe the way smtpd would: as Postfix's user, in the queue
-// directory, by the name that main.cf will hold.
-func (p probe) as(ctx context.Context, h postfix.Host, milter string) (client.Answer, error) {
+// mtaSide is who connects to the milter, from which folder, and where to.
+type mtaSide struct{ user, dir, network, address string }
+
+// postfixSide is smtpd: Postfix's user, in the queue directory, by the name that
+// main.cf will hold.
+func postfixSide(h postfix.Host, milter string) mtaSide {
+	m := mtaSide{user: h.Values.Get("mail_owner"), dir: h.Values.Get("queue_directory"), network: "unix"}
 	kind, address, _ := strings.Cut(milter, ":")
-	if p.Network, p.Address = "unix", address; kind == "inet" {
-		p.Network = "tcp"
+	if m.address = address; kind == "inet" {
+		m.network = "tcp"
 	}
-	owner := h.Values.Get("mail_owner")
+	return m
+}
+
+// as runs the probe the way the MTA would.
+func (p probe) as(ctx context.Context, mta mtaSide) (client.Answer, error) {
+	p.Network, p.Address = mta.network, mta.address
 	if os.Geteuid() != 0 {
-		return client.Answer{}, fmt.Errorf("only root can be user %s", owner)
+		return client.Answer{}, fmt.Errorf("only root can be user %s", mta.user)
 	}
-	cred, err := credential(owner)
+	cred, err := credential(mta.user)
 	if err != nil {
 		return client.Answer{}, err
 	}
@@ -86,7 +95,7 @@ func (p probe) as(ctx context.Context, h postfix.Host, milter string) (client.An
 	}
 	cmd := exec.CommandContext(ctx, "/proc/self/exe", "setup", "probe")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: cred}
-	cmd.Dir = h.Values.Get("queue_directory")
+	cmd.Dir = mta.dir
 	cmd.Env = []string{}
 	cmd.Stdin = bytes.NewReader(in)
 	var stderr strings.Builder

@@ -56,11 +56,11 @@ func provesItself(raw string, signing []*keys.Key) error {
 }
 
 // selfTest sends a message of each domain, and one of a stranger, through the
-// socket as Postfix's user. It asks again while the daemon takes its new
+// socket as the MTA's user. It asks again while the daemon takes its new
 // configuration up.
-func selfTest(ctx context.Context, h postfix.Host, milter string, store *keys.Store, domains []string) error {
+func selfTest(ctx context.Context, mta mtaSide, store *keys.Store, domains []string) error {
 	for end := time.Now().Add(selfTestFor); ; {
-		err := selfTestOnce(ctx, h, milter, store, domains)
+		err := selfTestOnce(ctx, mta, store, domains)
 		if err == nil || time.Now().After(end) {
 			return err
 		}
@@ -72,13 +72,13 @@ func selfTest(ctx context.Context, h postfix.Host, milter string, store *keys.St
 	}
 }
 
-func selfTestOnce(ctx context.Context, h postfix.Host, milter string, store *keys.Store, domains []string) error {
+func selfTestOnce(ctx context.Context, mta mtaSide, store *keys.Store, domains []string) error {
 	for _, d := range domains {
 		signing, _, err := store.Pick(d)
 		if err != nil {
 			return err
 		}
-		a, err := ownProbe(d, testMessage(d, "setup", time.Now())).as(ctx, h, milter)
+		a, err := ownProbe(d, testMessage(d, "setup", time.Now())).as(ctx, mta)
 		switch {
 		case err != nil:
 			return err
@@ -89,7 +89,7 @@ func selfTestOnce(ctx context.Context, h postfix.Host, milter string, store *key
 			return err
 		}
 	}
-	a, err := foreignProbe(domains[0]).as(ctx, h, milter)
+	a, err := foreignProbe(domains[0]).as(ctx, mta)
 	if err == nil && a.Code != 250 {
 		err = fmt.Errorf("a stranger's message is answered with %d %s", a.Code, a.Text)
 	}
@@ -216,7 +216,7 @@ func (p *proof) bySMTP(ctx context.Context, addr string) (refused string, err er
 	}
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(smtpFor))
-	err = p.converse(conn)
+	err = converse(conn, p.domain, p.token)
 	var reply *textproto.Error
 	if errors.As(err, &reply) {
 		return reply.Error(), nil
@@ -224,12 +224,13 @@ func (p *proof) bySMTP(ctx context.Context, addr string) (refused string, err er
 	return "", err
 }
 
-func (p *proof) converse(conn net.Conn) error {
+// converse sends the message of a domain.
+func converse(conn net.Conn, domain, token string) error {
 	c, err := smtp.NewClient(conn, "localhost")
 	if err != nil {
 		return err
 	}
-	who := "postmaster@" + p.domain
+	who := "postmaster@" + domain
 	if err := c.Hello("localhost"); err != nil {
 		return err
 	}
@@ -243,7 +244,7 @@ func (p *proof) converse(conn net.Conn) error {
 	if err != nil {
 		return err
 	}
-	if _, err := w.Write([]byte(testMessage(p.domain, p.token, time.Now()))); err != nil {
+	if _, err := w.Write([]byte(testMessage(domain, token, time.Now()))); err != nil {
 		return err
 	}
 	if err := w.Close(); err != nil {

@@ -34,6 +34,7 @@ var forbidden = []struct {
 	{[]string{"internal/dnsclient"}, []string{"auth/spf", "auth/dkim", "auth/dmarc", "auth/iprev", "policy", "keys", "milter", "internal/config", "internal/telemetry", "cmd"},
 		"it knows auth/resolve only"},
 	{[]string{"internal/postfix"}, []string{"auth", "policy", "keys", "milter", "internal/config", "cmd"}, "it knows Postfix's files only"},
+	{[]string{"internal/sendmail"}, []string{"auth", "policy", "keys", "milter", "internal", "cmd", "std:os"}, "a plan can be replayed from Sendmail's files"},
 	{[]string{"milter/witness"}, []string{"auth", "policy", "keys", "internal", "cmd"}, "it is no part of the daemon"},
 	{[]string{"internal/telemetry", "internal/socket", "internal/secondopinion"}, []string{"auth", "policy", "keys", "milter", "internal/config", "cmd"},
 		"plumbing knows nothing of the rooms"},

@@ -214,16 +214,25 @@ var signers = []struct{ mark, name string }{
 	{"dkim-milter", "dkim-milter"}, {"dkimpy", "dkimpy-milter"}, {"amavis", "amavis"}, {"opendmarc", "OpenDMARC"}, {":8893", "OpenDMARC"},
 }
 
+// Signer names the program that a milter or filter leads to and that signs or
+// judges mail as we do, "" when it is none that is known.
+func Signer(milter string) string {
+	for _, s := range signers {
+		if strings.Contains(strings.ToLower(milter), s.mark) {
+			return s.name
+		}
+	}
+	return ""
+}
+
 // others warns of programs in the chain that do the same work or change the
 // message behind us.
 func (p planner) others() {
 	seen := map[string]bool{}
 	warn := func(where, value string) {
-		for _, s := range signers {
-			if strings.Contains(strings.ToLower(value), s.mark) && !seen[s.name] {
-				seen[s.name] = true
-				p.Warnings = append(p.Warnings, fmt.Sprintf("%s leads to %s: switch off what sealmilter does now, or messages are signed or judged twice", where, s.name))
-			}
+		if name := Signer(value); name != "" && !seen[name] {
+			seen[name] = true
+			p.Warnings = append(p.Warnings, fmt.Sprintf("%s leads to %s: switch off what sealmilter does now, or messages are signed or judged twice", where, name))
 		}
 	}
 	for _, m := range p.otherMilters() {

@@ -1,0 +1,57 @@
+package sendmail
+
+import (
+	"net"
+	"slices"
+	"strings"
+)
+
+// Option is the value of an option in a sendmail.cf: `O RunAsUser=mail`.
+func Option(cf, name string) string {
+	for line := range strings.Lines(cf) {
+		if rest, ok := strings.CutPrefix(line, "O "); ok {
+			if n, v, ok := strings.Cut(rest, "="); ok && strings.EqualFold(strings.TrimSpace(n), name) {
+				return strings.TrimSpace(v)
+			}
+		}
+	}
+	return ""
+}
+
+// SMTPAddress is where a sendmail.cf has the daemon take mail, seen from this
+// host: its first port that does not ask for a login.
+func SMTPAddress(cf string) string {
+	for line := range strings.Lines(cf) {
+		spec, ok := strings.CutPrefix(strings.TrimSpace(line), "O DaemonPortOptions=")
+		if !ok || strings.Contains(Equate(spec, "M"), "a") {
+			continue
+		}
+		host, port := Equate(spec, "Addr"), Equate(spec, "Port")
+		if host == "" && strings.EqualFold(Equate(spec, "Family"), "inet6") {
+			host = "::1"
+		}
+		if host == "" || host == "0.0.0.0" {
+			host = "127.0.0.1"
+		}
+		if port == "" {
+			port = "smtp"
+		}
+		return net.JoinHostPort(strings.TrimPrefix(host, "IPv6:"), port)
+	}
+	return "127.0.0.1:smtp"
+}
+
+// Uses reports whether a sendmail.cf has every message pass the milter on socket.
+func Uses(cf, socket string) bool {
+	var names []string
+	for n := range strings.SplitSeq(Option(cf, "InputMailFilters"), ",") {
+		names = append(names, strings.TrimSpace(n))
+	}
+	for line := range strings.Lines(cf) {
+		name, spec, ok := strings.Cut(line, ",")
+		if ok && strings.HasPrefix(name, "X") && slices.Contains(names, name[1:]) && sameSocket(Equate(spec, "S"), socket) {
+			return true
+		}
+	}
+	return false
+}
