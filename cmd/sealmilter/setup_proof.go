@@ -216,7 +216,7 @@ func (p *proof) bySMTP(ctx context.Context, addr string) (refused string, err er
 	}
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(smtpFor))
-	err = converse(conn, p.domain, p.token)
+	err = converse(conn, "postmaster@"+p.domain, p.domain, p.token)
 	var reply *textproto.Error
 	if errors.As(err, &reply) {
 		return reply.Error(), nil
@@ -224,8 +224,8 @@ func (p *proof) bySMTP(ctx context.Context, addr string) (refused string, err er
 	return "", err
 }
 
-// converse sends the message of a domain.
-func converse(conn net.Conn, domain, token string) error {
+// converse sends the message of a domain, to its postmaster.
+func converse(conn net.Conn, mailFrom, domain, token string) error {
 	c, err := smtp.NewClient(conn, "localhost")
 	if err != nil {
 		return err
@@ -234,7 +234,7 @@ func converse(conn net.Conn, domain, token string) error {
 	if err := c.Hello("localhost"); err != nil {
 		return err
 	}
-	if err := c.Mail(who); err != nil {
+	if err := c.Mail(mailFrom); err != nil {
 		return err
 	}
 	if err := c.Rcpt(who); err != nil {
