@@ -21,7 +21,7 @@ import (
 )
 
 // restartFor is how long a Sendmail may take until it greets after a restart.
-const restartFor = 30 * time.Second
+const restartFor = 15 * time.Second
 
 // milterTempfail is what Sendmail answers when a milter with F=T fails.
 const milterTempfail = "4.3.2"
@@ -160,17 +160,19 @@ func (s *setupSendmail) greets(ctx context.Context) error {
 		return fmt.Errorf("%s: %w", addr, err)
 	}
 	if err := c.Mail("postmaster@localhost"); err != nil && strings.Contains(err.Error(), milterTempfail) {
-		return fmt.Errorf("%s: %w", addr, err)
+		return fmt.Errorf("%w: %s: %w", errMilterFails, addr, err)
 	}
 	c.Quit()
 	return nil
 }
 
-// greetsAgain waits for the restarted Sendmail.
+var errMilterFails = errors.New("the restarted Sendmail cannot use the milter")
+
+// greetsAgain waits for the restarted Sendmail, unless it defers mail already.
 func (s *setupSendmail) greetsAgain(ctx context.Context) error {
 	for end := time.Now().Add(restartFor); ; {
 		err := s.greets(ctx)
-		if err == nil || time.Now().After(end) {
+		if err == nil || errors.Is(err, errMilterFails) || time.Now().After(end) {
 			return err
 		}
 		select {

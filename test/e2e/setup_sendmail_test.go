@@ -184,6 +184,11 @@ func TestSetupSendmailTouchesNothingWithoutAProof(t *testing.T) {
 		{"build fails", nil, nil, []string{"--rebuild", "echo no >&2; exit 3"}, "are as they were"},
 		{"build without effect", nil, nil, []string{"--rebuild", "true"}, "did not build"},
 		{"restart fails", nil, nil, []string{"--restart", "false"}, "does not restart"},
+		{"away after the restart", func(*testing.T) {}, func(t *testing.T) {
+			if err := os.Rename(filepath.Join(folder, "away"), s.sm.socket); err != nil {
+				t.Fatal(err)
+			}
+		}, []string{"--restart", "mv /mnt/run/milter.sock /mnt/run/away; kill -HUP $(head -n 1 /mnt/pid2); sleep 1"}, "cannot use the milter"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if tc.spoil != nil {
