@@ -203,6 +203,7 @@ func (s *session) mail(from string) {
 		AuthUser: s.macros.get("auth_authen"), DaemonName: s.macros.get("daemon_name"),
 	}
 	s.msg = newMessage(s.ctx, set, h, s.conn, address(from))
+	s.msg.mtaName = s.macros.get("j")
 	s.msg.sendmail = set.MTA == "sendmail" || set.MTA != "postfix" && s.macros.sendmail()
 }
 

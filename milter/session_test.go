@@ -205,10 +205,17 @@ func dialRaw(t *testing.T, path string) *raw {
 	return r
 }
 
+// frame sends a frame. MAIL is the one that must be answered before the end.
 func (r *raw) frame(code byte, data string) {
+	r.t.Helper()
 	b := binary.BigEndian.AppendUint32(nil, uint32(len(data)+1))
 	if _, err := r.c.Write(append(append(b, code), data...)); err != nil {
 		r.t.Fatal(err)
+	}
+	if code == 'M' {
+		if answer, _ := r.read(); answer != 'c' {
+			r.t.Fatalf("MAIL is answered by %c", answer)
+		}
 	}
 }
 
@@ -313,6 +320,9 @@ func TestOffersThatLackSomething(t *testing.T) {
 	}
 	for _, f := range []string{"Cx\x004\x00\x19192.0.2.1\x00", "Hx\x00", "M<a@sender.example>\x00", "R<b@good.example>\x00", "LFrom\x00<a@sender.example>\x00", "T", "Uxyzzy\x00", "N", "Bx\r\n"} {
 		r.frame(f[0], f[1:])
+		if f[0] == 'M' {
+			continue // frame has read the answer
+		}
 		if code, _ := r.read(); code != 'c' {
 			t.Fatalf("%c answered by %c", f[0], code)
 		}

@@ -166,5 +166,8 @@ func (w *wire) hurry(d time.Duration) {
 	w.hurried.Store(int64(d))
 	if !w.open.Load() {
 		w.conn.SetReadDeadline(time.Now().Add(d))
+		if w.open.Load() { // MAIL came in between, and its read may have set its deadline already
+			w.conn.SetReadDeadline(time.Now().Add(w.timeouts.Idle))
+		}
 	}
 }

@@ -80,7 +80,8 @@ DMARC and iprev, writes one Authentication-Results field and applies a policy.`,
 	}
 	root.SetVersionTemplate("sealmilter {{.Version}}\n")
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newServe(), newCheck(), newDemo(), newKeys(), newDNS(), newDoctor(), newExplain(), newStatus(), newReload(), newProbe(), newVersion())
+	root.AddCommand(newServe(), newCheck(), newDemo(), newKeys(), newDNS(), newSetup(), newDoctor(), newExplain(), newStatus(), newReload(),
+		newProbe(), newMan(), newVersion())
 	return root
 }
 

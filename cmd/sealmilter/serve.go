@@ -14,7 +14,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 
@@ -66,6 +65,8 @@ type service struct {
 	store  *keys.Store
 	client interface{ Close() }
 	server *milter.Server
+	// inherited counts the listeners that systemd opened; they outlive us.
+	inherited int
 
 	admin      *admin
 	keyTrouble []keys.Problem // of the last time that keys were read
@@ -127,6 +128,8 @@ func (s *service) run(ctx context.Context) error {
 	}
 	s.app.log.Info("ready", "version", version, "authserv_id", s.cfg.AuthservID, "config", loaded.Path, "keys", len(s.store.All()))
 	daemon.SdNotify(false, daemon.SdNotifyReady)
+	stopWatchdog := s.watchdog()
+	defer stopWatchdog()
 
 	for {
 		select {
@@ -147,6 +150,8 @@ func (s *service) run(ctx context.Context) error {
 	daemon.SdNotify(false, daemon.SdNotifyStopping)
 	drain, cancel := context.WithTimeout(context.Background(), drainFor)
 	defer cancel()
+	settle, settled := context.WithTimeout(drain, settleFor)
+	defer settled()
 	go func() { // a second signal ends the patience
 		for {
 			select {
@@ -159,6 +164,12 @@ func (s *service) run(ctx context.Context) error {
 			}
 		}
 	}()
+	if s.inherited == len(listeners) {
+		s.server.Settle(settle)
+		var last context.CancelFunc
+		drain, last = context.WithTimeout(drain, drainInherited)
+		defer last()
+	}
 	err = s.server.Shutdown(drain)
 	serving.Wait()
 	if err != nil && !errors.Is(err, context.Canceled) {
@@ -284,16 +295,11 @@ func (s *service) keep(data []byte) {
 // listen opens the sockets of the configuration; systemd's replace the default
 // one.
 func (s *service) listen(cfg *config.Config) ([]milter.Listener, error) {
-	var out []milter.Listener
-	inherited, err := activation.Listeners()
+	out, err := inherited()
 	if err != nil {
-		return nil, fail("", "sockets from systemd: %w", err)
+		return nil, err
 	}
-	for _, l := range inherited {
-		if l != nil {
-			out = append(out, milter.Listener{Listener: l})
-		}
-	}
+	s.inherited = len(out)
 	isDefault := fmt.Sprint(cfg.Listen) == fmt.Sprint(config.Default().Listen)
 	if len(out) > 0 && isDefault {
 		return out, nil

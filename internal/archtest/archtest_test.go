@@ -33,6 +33,8 @@ var forbidden = []struct {
 		"the hall gets what it needs from cmd"},
 	{[]string{"internal/dnsclient"}, []string{"auth/spf", "auth/dkim", "auth/dmarc", "auth/iprev", "policy", "keys", "milter", "internal/config", "internal/telemetry", "cmd"},
 		"it knows auth/resolve only"},
+	{[]string{"internal/postfix"}, []string{"auth", "policy", "keys", "milter", "internal/config", "cmd"}, "it knows Postfix's files only"},
+	{[]string{"milter/witness"}, []string{"auth", "policy", "keys", "internal", "cmd"}, "it is no part of the daemon"},
 	{[]string{"internal/telemetry", "internal/socket", "internal/secondopinion"}, []string{"auth", "policy", "keys", "milter", "internal/config", "cmd"},
 		"plumbing knows nothing of the rooms"},
 	{[]string{"internal/doctor"}, []string{"policy", "milter", "internal/config", "internal/dnsclient", "std:os", "std:os/exec", "cmd"},

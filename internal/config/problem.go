@@ -107,3 +107,6 @@ func quote(s string) string {
 	}
 	return fmt.Sprintf("%q", s)
 }
+
+// Hint is what to do about an error of this package, "" when there is nothing.
+func Hint(err error) string { return hintOf(err) }

@@ -1,0 +1,217 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/sealmilter/sealmilter/auth/resolve"
+	"github.com/sealmilter/sealmilter/internal/config"
+	"github.com/sealmilter/sealmilter/internal/postfix"
+)
+
+// configPlan is milter.yaml as it is and as it will be.
+type configPlan struct {
+	path     string
+	old, new string
+	cfg      *config.Config // of new
+	milter   postfix.Endpoint
+	listens  bool // listen is new: the daemon has to start again
+	existed  bool
+}
+
+const newConfigHead = "# Written by `sealmilter setup postfix`. Every option is in milter.yaml.example;\n# `sealmilter check` shows mistakes and the effective values.\n"
+
+// planConfig works out milter.yaml: the domains, the MTA, our networks, and a
+// socket that Postfix can see.
+func planConfig(path string, domains []string, nets []netip.Prefix, h postfix.Host) (*configPlan, config.Problems, error) {
+	c := &configPlan{path: path}
+	data, err := os.ReadFile(path)
+	switch {
+	case err == nil:
+		c.existed, c.old = true, string(data)
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, nil, err
+	}
+	text := c.old
+	if !c.existed {
+		text = newConfigHead
+	}
+	edit := config.Edit{MTA: "postfix", Domains: domains, Networks: nets}
+	now, problems := config.Parse(path, []byte(text))
+	if now == nil { // only the name may be missing
+		edit.AuthservID = authservID(h, domains)
+		named, err := config.Edit{AuthservID: edit.AuthservID}.Apply([]byte(text))
+		if err != nil {
+			return nil, problems, nil
+		}
+		if now, _ = config.Parse(path, named); now == nil {
+			return nil, problems, nil
+		}
+	} else if !c.existed {
+		edit.AuthservID = authservID(h, domains)
+	}
+	edit.Networks = slices.DeleteFunc(slices.Clone(nets), func(n netip.Prefix) bool {
+		return slices.ContainsFunc(now.Inbound.Relays, n.Overlaps)
+	})
+	c.milter, edit.Listen = chooseSocket(now, h)
+	c.listens = edit.Listen != ""
+	out, err := edit.Apply([]byte(text))
+	if err != nil {
+		return nil, nil, err
+	}
+	c.new = string(out)
+	c.cfg, problems = config.Parse(path, out)
+	return c, problems, nil
+}
+
+// authservID is Postfix's own name, or the first domain where that is no name
+// that the world could know.
+func authservID(h postfix.Host, domains []string) string {
+	name, err := resolve.CanonicalName(h.Values.Get("myhostname"))
+	if err != nil || !strings.Contains(name, ".") || strings.HasPrefix(name, "localhost.") || strings.HasSuffix(name, ".localdomain") || strings.HasSuffix(name, ".invalid") {
+		return domains[0]
+	}
+	return name
+}
+
+// chooseSocket finds the listener that Postfix can use. What the file says
+// stands. Without that the usual socket serves, or one below the queue directory
+// where Postfix is chrooted, which systemd may have opened already; listen is
+// what the file then has to say.
+func chooseSocket(cfg *config.Config, h postfix.Host) (e postfix.Endpoint, listen string) {
+	queue := h.Values.Get("queue_directory")
+	inQueue := filepath.Join(queue, "sealmilter", "milter.sock")
+	var all []postfix.Endpoint
+	for _, l := range cfg.Listen {
+		if l.Direction != "inbound" {
+			all = append(all, endpointOf(l.Addr))
+		}
+	}
+	visible := func(e postfix.Endpoint) bool {
+		return e.TCP != "" || !h.Chrooted() || strings.HasPrefix(e.Unix, queue+"/")
+	}
+	isDefault := fmt.Sprint(cfg.Listen) == fmt.Sprint(config.Default().Listen)
+	switch i := slices.IndexFunc(all, visible); {
+	case isDefault && answers(inQueue):
+		return postfix.Endpoint{Unix: inQueue}, ""
+	case i >= 0:
+		return all[i], ""
+	case isDefault:
+		return postfix.Endpoint{Unix: inQueue}, "unix:" + inQueue
+	case len(all) > 0:
+		return all[0], ""
+	}
+	return endpointOf(cfg.Listen[0].Addr), ""
+}
+
+func endpointOf(a config.Address) postfix.Endpoint {
+	if a.Network == "unix" {
+		return postfix.Endpoint{Unix: a.Addr}
+	}
+	host, port, _ := net.SplitHostPort(a.Addr)
+	if ip, err := netip.ParseAddr(host); host == "" || host == "localhost" || err == nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return postfix.Endpoint{TCP: net.JoinHostPort(host, port)}
+}
+
+func answers(path string) bool {
+	c, err := net.Dial("unix", path)
+	if err == nil {
+		c.Close()
+	}
+	return err == nil
+}
+
+// networks are what mynetworks makes our own.
+type networks struct {
+	own    []netip.Prefix // without loopback, which is local anyway
+	public []netip.Prefix // those of own that reach beyond this host and private space
+	left   []string       // what cannot be carried over
+}
+
+// readNetworks reads a mynetworks. host are the addresses of this host.
+func readNetworks(value string, host []netip.Addr) networks {
+	var n networks
+	var but []netip.Prefix
+	for _, item := range postfix.List(value) {
+		text, not := strings.CutPrefix(item, "!")
+		p, err := parseNetwork(text)
+		switch {
+		case err != nil:
+			n.left = append(n.left, item)
+		case not:
+			but = append(but, p)
+		case p.Addr().IsLoopback():
+		default:
+			n.own = append(n.own, p)
+		}
+	}
+	n.own = slices.DeleteFunc(n.own, func(p netip.Prefix) bool {
+		out := slices.ContainsFunc(but, p.Overlaps)
+		if out {
+			n.left = append(n.left, p.String())
+		}
+		return out
+	})
+	for _, p := range n.own {
+		a := p.Addr()
+		if !a.IsPrivate() && !a.IsLinkLocalUnicast() && !(p.IsSingleIP() && slices.Contains(host, a)) {
+			n.public = append(n.public, p)
+		}
+	}
+	return n
+}
+
+// parseNetwork reads 192.168.0.0/16, 192.0.2.1, [2001:db8::]/32.
+func parseNetwork(s string) (netip.Prefix, error) {
+	addr, bits, masked := strings.Cut(s, "/")
+	a, err := netip.ParseAddr(strings.Trim(addr, "[]"))
+	if err != nil {
+		return netip.Prefix{}, err
+	}
+	n := a.BitLen()
+	if masked {
+		if n, err = strconv.Atoi(bits); err != nil {
+			return netip.Prefix{}, err
+		}
+	}
+	if a.Is4In6() { // [::ffff:127.0.0.0]/104
+		a, n = a.Unmap(), n-96
+	}
+	return a.Prefix(n)
+}
+
+// hostAddresses are the addresses of this host.
+func hostAddresses() []netip.Addr {
+	var out []netip.Addr
+	all, _ := net.InterfaceAddrs()
+	for _, a := range all {
+		if p, err := netip.ParsePrefix(a.String()); err == nil {
+			out = append(out, p.Addr().Unmap())
+		}
+	}
+	return out
+}
+
+// origin is the domain of mail that programs on this host send.
+func origin(h postfix.Host) string {
+	v := h.Values.Get("myorigin")
+	if strings.HasPrefix(v, "/") { // Debian
+		data, _ := os.ReadFile(v)
+		v, _, _ = strings.Cut(string(data), "\n")
+	}
+	name, err := resolve.CanonicalName(strings.TrimSpace(v))
+	if err != nil {
+		return ""
+	}
+	return name
+}

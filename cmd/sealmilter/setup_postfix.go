@@ -1,0 +1,411 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sealmilter/sealmilter/auth/resolve"
+	"github.com/sealmilter/sealmilter/internal/config"
+	"github.com/sealmilter/sealmilter/internal/postfix"
+	"github.com/sealmilter/sealmilter/keys"
+)
+
+func newSetupPostfix() *cobra.Command {
+	s := setupPostfix{}
+	cmd := &cobra.Command{
+		Use:   "postfix --domain DOMAIN",
+		Short: "make keys, write milter.yaml and tell Postfix, without a moment of refused mail",
+		Long: `Sets Postfix up. Reads main.cf and master.cf, makes keys for the domain, writes
+milter.yaml, tests a whole message through the socket as Postfix's user, and only
+then adds sealmilter behind the milters that are there. While Postfix proves
+itself with a message, mail passes even if something is wrong; then the final
+line is written: mail waits while sealmilter is down. Anything that goes wrong
+puts the files back. Run again it changes only what is not right yet.
+
+--undo takes the edits out of main.cf and master.cf, and leaves those that you
+have made since, the keys and milter.yaml.`,
+		Example: "  sealmilter setup postfix --domain example.com --dry-run\n  sealmilter setup postfix --domain example.com\n  sealmilter setup postfix --undo",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s.talk = newTalk(cmd, s.yes)
+			return s.run(cmd)
+		},
+	}
+	configFlag(cmd, &s.config)
+	f := cmd.Flags()
+	f.StringSliceVarP(&s.domains, "domain", "d", nil, "`domain` of your mail addresses; may be given several times")
+	f.StringVar(&s.dir, "postfix-config", "", "`folder` of main.cf, for one of several instances (default: Postfix's own)")
+	f.BoolVar(&s.dryRun, "dry-run", false, "show what would change, and change nothing")
+	f.BoolVar(&s.undo, "undo", false, "take the edits out of main.cf and master.cf")
+	f.BoolVarP(&s.yes, "yes", "y", false, "answer every question with yes")
+	f.BoolVar(&s.failOpen, "fail-open", false, "let mail pass unsigned and unchecked while sealmilter is down")
+	return cmd
+}
+
+type setupPostfix struct {
+	talk
+	config, dir  string
+	domains      []string
+	dryRun, undo bool
+	yes          bool
+	failOpen     bool
+
+	inst *postfix.Instance
+	conf *configPlan
+}
+
+func (s *setupPostfix) run(cmd *cobra.Command) error {
+	// Interrupted, what is half done is put back.
+	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	if len(s.domains) == 0 && !s.undo {
+		return &failure{err: errors.New("which domain? --domain is missing"), hint: "the part behind the @ of your addresses: sealmilter setup postfix --domain example.com", code: exitUsage}
+	}
+	for i, d := range s.domains {
+		name, err := resolve.CanonicalName(d)
+		if err != nil {
+			return badDomain(err)
+		}
+		s.domains[i] = name
+	}
+	if os.Geteuid() != 0 && !s.dryRun {
+		return fail("sudo sealmilter setup postfix ..., or look first with --dry-run", "only root can set Postfix up")
+	}
+	if err := s.open(ctx); err != nil {
+		return err
+	}
+	if s.undo {
+		return s.takeBack(ctx)
+	}
+	return s.setUp(ctx)
+}
+
+// open finds and reads the Postfix instance.
+func (s *setupPostfix) open(ctx context.Context) error {
+	if s.dir == "" {
+		out, err := runProgram(ctx, "postconf", "-h", "config_directory")
+		if err != nil {
+			return fail("install Postfix first, or put postconf into the PATH", "Postfix is not to be found: %w", err)
+		}
+		s.dir = strings.TrimSpace(out)
+	}
+	inst, err := postfix.Open(ctx, s.dir, runProgram)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fail("give the folder of main.cf with --postfix-config", "no Postfix in %s: %w", s.dir, err)
+	}
+	if err != nil {
+		return fail("", "cannot read Postfix in %s: %w", s.dir, err)
+	}
+	s.inst = inst
+	return nil
+}
+
+func (s *setupPostfix) setUp(ctx context.Context) error {
+	h := s.inst.Host
+	s.section("What is here")
+	chroot := "not chrooted"
+	if h.Chrooted() {
+		chroot = "chrooted in " + h.Values.Get("queue_directory")
+	}
+	s.say("Postfix %s in %s, %s", h.Values["mail_version"], s.dir, chroot)
+	nets := readNetworks(h.Values.Get("mynetworks"), hostAddresses())
+	var questions []string
+	if err := s.planConfig(nets, &questions); err != nil {
+		return err
+	}
+	want := s.want("tempfail")
+	if s.failOpen {
+		want.DefaultAction = "accept"
+	}
+	final := h.Plan(want)
+	if len(final.Problems) == 0 && final.BouncesUnsigned && !s.dryRun && s.ask("Bounces that Postfix makes leave unsigned. Sign them too (internal_mail_filter_classes = bounce)") {
+		want.Bounces = true
+		final = h.Plan(want)
+	}
+	if err := s.show(final, append(questions, final.Questions...)); err != nil {
+		return err
+	}
+	if s.dryRun {
+		s.say("\nNothing was changed (--dry-run).")
+		return nil
+	}
+	store, err := s.prepare(ctx)
+	if err != nil {
+		return err
+	}
+	s.section("Self-test")
+	if err := selfTest(ctx, h, final.MilterName, store, s.domains); err != nil {
+		return fail("Postfix was not touched. `journalctl -u sealmilter` and `sealmilter check` say more; `namei -l "+s.conf.milter.Unix+"` shows permissions",
+			"%s does not do its work for user %s: %w", final.MilterName, h.Values.Get("mail_owner"), err)
+	}
+	s.ok("a whole message through %s as user %s: signed, and a second implementation verifies it", final.MilterName, h.Values.Get("mail_owner"))
+	if len(final.Changes) == 0 {
+		s.ok("main.cf and master.cf are as they should be already")
+	} else if err := s.wire(ctx, want, final, store); err != nil {
+		return err
+	}
+	s.records(store)
+	return nil
+}
+
+func (s *setupPostfix) want(action string) postfix.Want {
+	w := postfix.Want{Milter: s.conf.milter, DefaultAction: action, DaemonName: "ORIGINATING", DaemonNames: s.conf.cfg.Outbound.DaemonNames}
+	if !slices.ContainsFunc(w.DaemonNames, func(n string) bool { return strings.EqualFold(n, w.DaemonName) }) && len(w.DaemonNames) > 0 {
+		w.DaemonName = w.DaemonNames[0]
+	}
+	return w
+}
+
+// planConfig works out milter.yaml and says what it means.
+func (s *setupPostfix) planConfig(nets networks, questions *[]string) error {
+	h := s.inst.Host
+	conf, problems, err := planConfig(s.config, s.domains, nets.own, h)
+	if err != nil {
+		return fail(config.Hint(err), "%s: %w", s.config, err)
+	}
+	s.showProblems(problems)
+	if conf == nil || conf.cfg == nil {
+		return errShown
+	}
+	s.conf = conf
+	s.say("authserv-id %s, socket %s%s", conf.cfg.AuthservID, conf.milter.Unix, conf.milter.TCP)
+	for _, n := range nets.left {
+		s.warn("mynetworks: %s is not carried over to outbound.networks", n)
+	}
+	if conf.new == conf.old {
+		nets.own, nets.public = nil, nil
+	}
+	for _, n := range nets.own {
+		if !slices.Contains(conf.cfg.Outbound.Networks, n) {
+			continue
+		}
+		s.say("outbound.networks: %s (mynetworks): mail from there is signed", n)
+		if slices.Contains(nets.public, n) {
+			*questions = append(*questions, fmt.Sprintf("mail of anybody in %s, which is public and wider than this host, is signed as yours", n))
+		}
+	}
+	s.sayOrigin()
+	return nil
+}
+
+// sayOrigin says whether mail of programs on this host (cron, web sites) will be
+// signed.
+func (s *setupPostfix) sayOrigin() {
+	o := origin(s.inst.Host)
+	if o == "" {
+		return
+	}
+	for _, d := range s.conf.cfg.Sign.Domains {
+		if o == d.Name || d.Subdomains && strings.HasSuffix(o, "."+d.Name) {
+			s.say("mail of programs on this host comes from @%s: signed with the key of %s", o, d.Name)
+			return
+		}
+	}
+	s.warn("mail of programs on this host comes from @%s, which no key covers: give --domain %s as well, or set myorigin in main.cf to %s", o, o, s.domains[0])
+}
+
+// show prints the plan and stops where it must not go on.
+func (s *setupPostfix) show(p *postfix.Plan, questions []string) error {
+	for _, n := range p.Notes {
+		s.say("%s", n)
+	}
+	for _, w := range p.Warnings {
+		s.warn("%s", w)
+	}
+	for i, pr := range p.Problems {
+		if i == len(p.Problems)-1 {
+			return fail(pr.Hint, "%s", pr.Text)
+		}
+		printError(s.err, errors.New(pr.Text), pr.Hint)
+	}
+	s.section("What changes")
+	if d := postfix.Diff(s.config, s.conf.old, s.conf.new); d != "" {
+		s.say("%s", strings.TrimSuffix(d, "\n"))
+	}
+	if d := s.inst.Diff(p); d != "" {
+		s.say("%s", strings.TrimSuffix(d, "\n"))
+	}
+	for _, c := range p.Changes {
+		s.say("%s: %s: %s", c.Place(), c.Name, c.Why)
+	}
+	if s.failOpen {
+		s.warn("--fail-open: while sealmilter is down, mail leaves unsigned and forged mail comes in unchecked; receivers that enforce DMARC may refuse what you send then")
+	}
+	if p.BouncesUnsigned {
+		s.say("bounces that Postfix makes stay unsigned; --yes sets internal_mail_filter_classes = bounce")
+	}
+	for _, q := range questions {
+		if s.dryRun {
+			s.say("needs --yes: %s", q)
+		} else if !s.ask("Go on: " + q) {
+			return fail("if that is right, run it again with --yes; else narrow mynetworks, or write outbound.networks into "+s.config, "nothing was changed: %s", q)
+		}
+	}
+	return nil
+}
+
+// prepare makes keys, writes milter.yaml and has the daemon take them up.
+func (s *setupPostfix) prepare(ctx context.Context) (*keys.Store, error) {
+	s.section("Keys and configuration")
+	if err := makeFolders(s.conf, s.inst.Host); err != nil {
+		return nil, err
+	}
+	store, _ := loadKeys(s.conf.cfg, nil)
+	for _, d := range s.domains {
+		if _, _, err := store.Pick(d); !errors.Is(err, keys.ErrNoKey) {
+			continue
+		}
+		made, err := keys.Generate(s.conf.cfg.Sign.Keys, d, keys.GenerateOptions{})
+		if err != nil {
+			return nil, generateFailed(err, s.conf.cfg.Sign.Keys)
+		}
+		for _, k := range made {
+			s.ok("made %s (%s, %d bits)", k.Path(), k.Algorithm(), k.Bits())
+		}
+	}
+	store, problems := loadKeys(s.conf.cfg, nil)
+	printKeyProblems(s.err, problems)
+	if countErrors(problems) > 0 {
+		return nil, fail("Postfix was not touched", "a key cannot be used")
+	}
+	for _, k := range store.All() {
+		if err := prove(k); err != nil {
+			return nil, fail("make another: sealmilter keys new "+k.Domain, "%w", err)
+		}
+	}
+	if err := putConfig(s.conf); err != nil {
+		return nil, err
+	}
+	s.ok("%s", s.config)
+	return store, bringUp(ctx, s.conf)
+}
+
+// wire tells Postfix, in two steps: with mail passing whatever happens until it
+// has proved itself, then for good.
+func (s *setupPostfix) wire(ctx context.Context, want postfix.Want, final *postfix.Plan, store *keys.Store) (err error) {
+	s.section("Postfix")
+	defer func() {
+		if err == nil {
+			return
+		}
+		// The caller may have given up; putting back must not.
+		back := context.WithoutCancel(ctx)
+		if rerr := s.inst.Rollback(); rerr != nil {
+			err = fail("the files as they were are in "+s.inst.UndoDir(), "%w; and putting main.cf and master.cf back failed: %w", err, rerr)
+			return
+		}
+		if _, rerr := s.inst.Reload(back); rerr != nil {
+			err = fail("postfix -c "+s.dir+" check", "%w; main.cf and master.cf are put back, but Postfix does not reload: %w", err, rerr)
+			return
+		}
+		err = fail("main.cf and master.cf are as they were", "%w", err)
+	}()
+	if _, err := s.inst.Run(ctx, "postfix", "-c", s.dir, "status"); err == nil {
+		if err := s.proveWired(ctx, want, final, store); err != nil {
+			return err
+		}
+	}
+	if err := s.inst.Write(final, s.conf.milter); err != nil {
+		return err
+	}
+	running, err := s.inst.Reload(ctx)
+	if err != nil {
+		return err
+	}
+	if !running {
+		s.warn("Postfix is not running: the files stand and are checked, but no message went through it. Start it and run this again, or send one")
+	}
+	s.ok("main.cf and master.cf stand; the files as they were are in %s, --undo puts them back", s.inst.UndoDir())
+	return nil
+}
+
+// proveWired sends messages through the running Postfix and looks at them behind
+// sealmilter.
+func (s *setupPostfix) proveWired(ctx context.Context, want postfix.Want, final *postfix.Plan, store *keys.Store) error {
+	h := s.inst.Host
+	p := newProof(h, s.conf.milter, final.MilterName)
+	p.domain, p.id = s.domains[0], s.conf.cfg.AuthservID
+	p.signing, _, _ = store.Pick(p.domain)
+	w, err := p.listen()
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	want.DefaultAction, want.Witness = "accept", p.item
+	proving := h.Plan(want)
+	if err := s.inst.Write(proving, s.conf.milter); err != nil {
+		return err
+	}
+	if _, err := s.inst.Reload(ctx); err != nil {
+		return err
+	}
+	proved, notes, err := p.run(ctx, w)
+	if err != nil {
+		return err
+	}
+	if len(proved) > 0 {
+		s.ok("a message by %s went through Postfix and sealmilter: signed and verified; it was not delivered", strings.Join(proved, ", another by "))
+	}
+	for _, n := range notes {
+		s.warn("%s", n)
+	}
+	// The witness goes when Postfix no longer knows of it.
+	if err := s.inst.Write(final, s.conf.milter); err != nil {
+		return err
+	}
+	_, err = s.inst.Reload(ctx)
+	return err
+}
+
+// records prints what remains to be done by hand.
+func (s *setupPostfix) records(store *keys.Store) {
+	s.section("Now publish these DNS records")
+	var egress []netip.Addr = s.conf.cfg.Egress
+	for _, d := range s.domains {
+		picked, sdid, err := store.Pick(d)
+		if err == nil {
+			keys.Write(s.out, keys.Plain, keys.Publication{Domain: sdid, Keys: picked, Egress: egress}.Records())
+		}
+	}
+	s.say("The records again, in other forms: sealmilter dns %s --format bind|route53", s.domains[0])
+}
+
+// takeBack is --undo.
+func (s *setupPostfix) takeBack(ctx context.Context) error {
+	if !s.inst.SetUp() {
+		return fail("nothing to undo; a milter that was added by hand goes out with postconf -e", "there is no record of a set-up in %s", s.inst.UndoDir())
+	}
+	diff, kept := s.inst.Undone()
+	s.say("%s", strings.TrimSuffix(diff, "\n"))
+	for _, k := range kept {
+		s.warn("%s", k)
+	}
+	if s.dryRun {
+		s.say("\nNothing was changed (--dry-run).")
+		return nil
+	}
+	if err := s.inst.Undo(); err != nil {
+		return err
+	}
+	running, err := s.inst.Reload(ctx)
+	if err != nil {
+		return fail("postfix -c "+s.dir+" check", "our edits are taken out, but Postfix does not reload: %w", err)
+	}
+	if running {
+		s.ok("Postfix works without sealmilter; mail leaves unsigned from now on")
+	} else {
+		s.ok("our edits are taken out; Postfix is not running")
+	}
+	s.say("Keys, %s and the daemon stay as they are.", s.config)
+	return nil
+}

@@ -1,0 +1,299 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"net/mail"
+	"net/smtp"
+	"net/textproto"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sealmilter/sealmilter/internal/postfix"
+	"github.com/sealmilter/sealmilter/internal/secondopinion"
+	"github.com/sealmilter/sealmilter/internal/socket"
+	"github.com/sealmilter/sealmilter/keys"
+	"github.com/sealmilter/sealmilter/milter/witness"
+)
+
+const (
+	selfTestFor = 8 * time.Second  // a daemon that was told to reload needs a moment
+	witnessFor  = 30 * time.Second // pickup looks at once; a busy host may be late
+	smtpFor     = time.Minute      // postscreen greets after 6 s
+	// Postfix answers after the witness has.
+	smtpWitnessFor = 2 * time.Second
+)
+
+// testMessage is what proves a domain.
+func testMessage(domain, token string, now time.Time) string {
+	return strings.Join([]string{
+		"From: sealmilter set-up <postmaster@" + domain + ">",
+		"To: postmaster@" + domain,
+		"Subject: test of  outbound mail",
+		"Date: " + now.Format(time.RFC1123Z),
+		"Message-ID: <" + token + "@" + domain + ">",
+		witness.Field + ": " + token,
+		"",
+		proofBody,
+	}, "\r\n")
+}
+
+// provesItself has a second implementation verify the signatures of the domain's
+// keys in a message.
+func provesItself(raw string, signing []*keys.Key) error {
+	for _, k := range signing {
+		if err := secondopinion.Prove([]byte(raw), k.Domain, k.Selector, keys.Record(k)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// selfTest sends a message of each domain, and one of a stranger, through the
+// socket as Postfix's user. It asks again while the daemon takes its new
+// configuration up.
+func selfTest(ctx context.Context, h postfix.Host, milter string, store *keys.Store, domains []string) error {
+	for end := time.Now().Add(selfTestFor); ; {
+		err := selfTestOnce(ctx, h, milter, store, domains)
+		if err == nil || time.Now().After(end) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(250 * time.Millisecond):
+		}
+	}
+}
+
+func selfTestOnce(ctx context.Context, h postfix.Host, milter string, store *keys.Store, domains []string) error {
+	for _, d := range domains {
+		signing, _, err := store.Pick(d)
+		if err != nil {
+			return err
+		}
+		a, err := ownProbe(d, testMessage(d, "setup", time.Now())).as(ctx, h, milter)
+		switch {
+		case err != nil:
+			return err
+		case a.Code != 250:
+			return fmt.Errorf("a message of %s is answered with %d %s", d, a.Code, a.Text)
+		}
+		if err := provesItself(a.Raw, signing); err != nil {
+			return err
+		}
+	}
+	a, err := foreignProbe(domains[0]).as(ctx, h, milter)
+	if err == nil && a.Code != 250 {
+		err = fmt.Errorf("a stranger's message is answered with %d %s", a.Code, a.Text)
+	}
+	return err
+}
+
+// proof is what stands in Postfix while it proves itself.
+type proof struct {
+	host    postfix.Host
+	socket  string // of the witness, as this process sees it
+	item    string // as Postfix has to name it
+	group   string
+	domain  string
+	signing []*keys.Key
+	id      string // authserv-id
+	token   string
+}
+
+// newProof puts the witness next to our own socket: what Postfix may see there
+// it may see here.
+func newProof(h postfix.Host, e postfix.Endpoint, milterName string) *proof {
+	p := &proof{host: h, group: h.Values.Get("mail_owner"), token: rand.Text()}
+	p.socket = filepath.Join(h.Values.Get("queue_directory"), postfix.WitnessSocket)
+	p.item = "unix:" + postfix.WitnessSocket
+	if e.Unix != "" {
+		p.socket = filepath.Join(filepath.Dir(e.Unix), postfix.WitnessSocket)
+		p.item = "unix:" + filepath.Join(filepath.Dir(strings.TrimPrefix(milterName, "unix:")), postfix.WitnessSocket)
+	}
+	if h.OwnDefaultAction() {
+		p.item = "{ " + p.item + ", default_action=accept, connect_timeout=5s }"
+	}
+	return p
+}
+
+// run sends a message with the sendmail command and one by SMTP, and looks at
+// both behind our milter. Each is named in proved, or there is a note why not.
+func (p *proof) run(ctx context.Context, w *witness.Witness) (proved, notes []string, err error) {
+	if !p.host.LocalMilters() {
+		notes = append(notes, "not proved with the sendmail command: master.cf keeps its mail from milters")
+	} else {
+		if err := p.bySendmail(ctx); err != nil {
+			return nil, nil, err
+		}
+		raw, err := await(ctx, w, witnessFor)
+		if err == nil {
+			err = p.judge(raw)
+		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("a message of the sendmail command: %w", err)
+		}
+		proved = append(proved, "the sendmail command")
+	}
+	addr := p.smtpAddress()
+	if addr == "" {
+		return proved, append(notes, "not proved over SMTP: no such service answers on this host's own addresses"), nil
+	}
+	// A process of before the reload may take the first connection.
+	for range 3 {
+		refused, err := p.bySMTP(ctx, addr)
+		switch {
+		case err != nil:
+			return nil, nil, fmt.Errorf("a message to %s: %w", addr, err)
+		case refused != "":
+			return proved, append(notes, "not proved over SMTP: "+addr+" refuses mail to postmaster@"+p.domain+": "+refused), nil
+		}
+		raw, err := await(ctx, w, smtpWitnessFor)
+		if err == nil {
+			if err := p.judge(raw); err != nil {
+				return nil, nil, fmt.Errorf("a message to %s: %w", addr, err)
+			}
+			return append(proved, "SMTP to "+addr), notes, nil
+		}
+	}
+	return nil, nil, fmt.Errorf("messages to %s did not pass sealmilter: the mail log says why", addr)
+}
+
+func await(ctx context.Context, w *witness.Witness, patience time.Duration) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	select {
+	case raw := <-w.Seen():
+		return raw, nil
+	case <-ctx.Done():
+		return "", errors.New("it did not pass sealmilter; the mail log says why")
+	}
+}
+
+// judge wants signatures that verify. Where Postfix connects from an address
+// that is not loopback the message is a stranger's to us, and carries our
+// results.
+func (p *proof) judge(raw string) error {
+	err := provesItself(raw, p.signing)
+	if err == nil {
+		return nil
+	}
+	m, merr := mail.ReadMessage(strings.NewReader(raw))
+	if merr == nil && slices.ContainsFunc(m.Header["Authentication-Results"], func(v string) bool { return strings.HasPrefix(strings.TrimSpace(v), p.id+";") }) {
+		return nil
+	}
+	return err
+}
+
+func (p *proof) bySendmail(ctx context.Context) error {
+	path := p.host.Values.Get("sendmail_path")
+	if path == "" {
+		path = "/usr/sbin/sendmail"
+	}
+	who := "postmaster@" + p.domain
+	cmd := exec.CommandContext(ctx, path, "-C", p.host.Values.Get("config_directory"), "-i", "-f", who, "--", who)
+	cmd.Stdin = strings.NewReader(strings.ReplaceAll(testMessage(p.domain, p.token, time.Now()), "\r\n", "\n"))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", path, err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}
+
+// bySMTP plays a client of the host itself. refused is Postfix's reason not to
+// take the message, which need not have to do with us.
+func (p *proof) bySMTP(ctx context.Context, addr string) (refused string, err error) {
+	d := net.Dialer{Timeout: 10 * time.Second}
+	conn, err := d.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(smtpFor))
+	err = p.converse(conn)
+	var reply *textproto.Error
+	if errors.As(err, &reply) {
+		return reply.Error(), nil
+	}
+	return "", err
+}
+
+func (p *proof) converse(conn net.Conn) error {
+	c, err := smtp.NewClient(conn, "localhost")
+	if err != nil {
+		return err
+	}
+	who := "postmaster@" + p.domain
+	if err := c.Hello("localhost"); err != nil {
+		return err
+	}
+	if err := c.Mail(who); err != nil {
+		return err
+	}
+	if err := c.Rcpt(who); err != nil {
+		return err
+	}
+	w, err := c.Data()
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write([]byte(testMessage(p.domain, p.token, time.Now()))); err != nil {
+		return err
+	}
+	if err := w.Close(); err != nil {
+		return err
+	}
+	return c.Quit()
+}
+
+// smtpAddress is where this host takes mail from the world: its SMTP service on
+// the first of its own addresses that answers.
+func (p *proof) smtpAddress() string {
+	for _, s := range p.host.Master.Services() {
+		if s.Type != "inet" || s.Command != "smtpd" && s.Command != "postscreen" || p.host.Reinjection(s) {
+			continue
+		}
+		host, port := "", s.Name
+		if i := strings.LastIndexByte(s.Name, ':'); i >= 0 {
+			host, port = strings.Trim(s.Name[:i], "[]"), s.Name[i+1:]
+		}
+		if slices.Contains([]string{"submission", "submissions", "smtps", "465", "587"}, port) {
+			continue
+		}
+		if _, marked := s.Option("milter_macro_daemon_name"); marked {
+			continue
+		}
+		hosts := []string{host}
+		if host == "" {
+			hosts = []string{"127.0.0.1", "::1"}
+			for _, i := range postfix.List(p.host.Values.Get("inet_interfaces")) {
+				if i != "all" && i != "loopback-only" {
+					hosts = append(hosts, strings.Trim(i, "[]"))
+				}
+			}
+		}
+		for _, h := range hosts {
+			addr := net.JoinHostPort(h, port)
+			if c, err := net.DialTimeout("tcp", addr, 2*time.Second); err == nil {
+				c.Close()
+				return addr
+			}
+		}
+	}
+	return ""
+}
+
+// listen opens the witness's socket.
+func (p *proof) listen() (*witness.Witness, error) {
+	l, err := socket.Listen("unix", p.socket, socket.Options{Mode: 0o660, Group: p.group})
+	if err != nil {
+		return nil, err
+	}
+	return witness.Listen(l, p.token), nil
+}

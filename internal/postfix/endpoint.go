@@ -1,0 +1,67 @@
+package postfix
+
+import (
+	"net"
+	"path"
+	"strings"
+)
+
+// Endpoint is where a milter listens, seen from outside any chroot.
+type Endpoint struct {
+	Unix string // path
+	TCP  string // host:port
+}
+
+// address is the first part of a milter in a list: `{ unix:x, name=value }` or
+// `unix:x`.
+func address(item string) string {
+	inner, ok := strings.CutPrefix(item, "{")
+	if !ok {
+		return item
+	}
+	if l := List(strings.TrimSuffix(inner, "}")); len(l) > 0 {
+		return l[0]
+	}
+	return ""
+}
+
+// endpoint reads Postfix's notation unix:PATH, local:PATH, inet:HOST:PORT or
+// inet:PORT@HOST. smtpd works in the queue directory, so a relative path begins
+// there, and an absolute one too when it is chrooted.
+func endpoint(item, queue string, chrooted bool) Endpoint {
+	kind, rest, _ := strings.Cut(address(item), ":")
+	switch kind {
+	case "unix", "local":
+		if !path.IsAbs(rest) || chrooted {
+			rest = path.Join(queue, rest)
+		}
+		return Endpoint{Unix: path.Clean(rest)}
+	case "inet", "inet6":
+		host, port := rest, ""
+		if p, h, ok := strings.Cut(rest, "@"); ok {
+			host, port = h, p
+		} else if i := strings.LastIndexByte(rest, ':'); i >= 0 {
+			host, port = rest[:i], rest[i+1:]
+		}
+		host = strings.ToLower(strings.Trim(host, "[]"))
+		if host == "localhost" || host == "" {
+			host = "127.0.0.1"
+		}
+		return Endpoint{TCP: net.JoinHostPort(host, port)}
+	}
+	return Endpoint{}
+}
+
+// is reports whether the item names e, whatever the chroot.
+func (e Endpoint) is(item, queue string) bool {
+	return e != Endpoint{} && (endpoint(item, queue, false) == e || endpoint(item, queue, true) == e)
+}
+
+// below returns the path relative to dir, "" when it is not below it.
+func below(p, dir string) string {
+	rel, ok := strings.CutPrefix(path.Clean(p), path.Clean(dir)+"/")
+	if !ok {
+		return ""
+	}
+	return rel
+}

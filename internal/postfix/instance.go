@@ -1,0 +1,237 @@
+package postfix
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// Instance is a configuration directory that is read and written. It is used by
+// one goroutine.
+type Instance struct {
+	Dir  string
+	Host Host
+	Run  Command
+
+	main, master string // as read
+	record       *Record
+	backup       [2]string // the files without our edits
+}
+
+// Command runs a program and returns what it printed.
+type Command func(ctx context.Context, name string, args ...string) (string, error)
+
+// Record is what undo needs. It lies with the backups in a folder of root's
+// next to main.cf: what root puts back must not come from the daemon's user.
+type Record struct {
+	Version int               `json:"version"`
+	Milter  Endpoint          `json:"milter"`
+	Queue   string            `json:"queue_directory"`
+	Changes []Change          `json:"changes"`
+	Sums    map[string]string `json:"sha256"` // of the files as we left them
+}
+
+const (
+	undoDir    = "sealmilter-undo"
+	recordName = "undo.json"
+)
+
+// Open reads the files of a configuration directory, asks postconf for the
+// values in force, and looks whether a set-up was here before.
+func Open(ctx context.Context, dir string, run Command) (*Instance, error) {
+	in := &Instance{Dir: dir, Run: run}
+	for name, to := range map[string]*string{fileMain: &in.main, fileMaster: &in.master} {
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			return nil, err
+		}
+		*to = string(data)
+	}
+	out, err := run(ctx, "postconf", "-c", dir)
+	if err != nil {
+		return nil, err
+	}
+	in.Host = Host{ParseMain(in.main), ParseMaster(in.master), ParseValues(out)}
+	data, err := os.ReadFile(in.undo(recordName))
+	if errors.Is(err, fs.ErrNotExist) {
+		in.backup = [2]string{in.main, in.master}
+		return in, nil
+	}
+	if err == nil {
+		in.record = &Record{}
+		err = json.Unmarshal(data, in.record)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", in.undo(recordName), err)
+	}
+	return in, in.without()
+}
+
+func (in *Instance) undo(name string) string { return filepath.Join(in.Dir, undoDir, name) }
+
+// UndoDir is where backups and the record lie.
+func (in *Instance) UndoDir() string { return filepath.Join(in.Dir, undoDir) }
+
+// SetUp reports whether a set-up of ours stands.
+func (in *Instance) SetUp() bool { return in.record != nil }
+
+// without works out the files without our edits: the backup where nobody has
+// edited since, else the file with our edits taken out.
+func (in *Instance) without() error {
+	main, master := in.Host.Main.Clone(), in.Host.Master.Clone()
+	Revert(main, master, in.record.Changes, in.record.Milter, in.record.Queue)
+	in.backup = [2]string{main.String(), master.String()}
+	for i, f := range []struct{ name, now string }{{fileMain, in.main}, {fileMaster, in.master}} {
+		if sum(f.now) != in.record.Sums[f.name] {
+			continue
+		}
+		data, err := os.ReadFile(in.undo(f.name))
+		if err != nil {
+			return err
+		}
+		in.backup[i] = string(data)
+	}
+	return nil
+}
+
+func sum(s string) string {
+	h := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(h[:])
+}
+
+// Diff shows what the plan changes.
+func (in *Instance) Diff(p *Plan) string {
+	return Diff(filepath.Join(in.Dir, fileMain), in.main, p.Main.String()) +
+		Diff(filepath.Join(in.Dir, fileMaster), in.master, p.Master.String())
+}
+
+// Write puts a plan into the files: first the way back, then the change.
+func (in *Instance) Write(p *Plan, milter Endpoint) error {
+	main, master := p.Main.String(), p.Master.String()
+	r := Record{Version: 1, Milter: milter, Queue: in.Host.Values.Get("queue_directory"), Changes: p.Changes,
+		Sums: map[string]string{fileMain: sum(main), fileMaster: sum(master)}}
+	if in.record != nil {
+		r.Changes = Merge(in.record.Changes, p.Changes)
+	}
+	if err := os.MkdirAll(in.UndoDir(), 0o700); err != nil {
+		return err
+	}
+	if err := Replace(in.undo(fileMain), in.backup[0], 0o600); err != nil {
+		return err
+	}
+	if err := Replace(in.undo(fileMaster), in.backup[1], 0o600); err != nil {
+		return err
+	}
+	if err := in.writeRecord(&r); err != nil {
+		return err
+	}
+	return in.put(main, master)
+}
+
+func (in *Instance) writeRecord(r *Record) error {
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	return Replace(in.undo(recordName), string(data)+"\n", 0o600)
+}
+
+// put writes the files that differ from what they hold.
+func (in *Instance) put(main, master string) error {
+	for name, text := range map[string]string{fileMain: main, fileMaster: master} {
+		path := filepath.Join(in.Dir, name)
+		if now, err := os.ReadFile(path); err == nil && string(now) == text {
+			continue
+		}
+		if err := Replace(path, text, 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Rollback puts back what Open found.
+func (in *Instance) Rollback() error {
+	if err := in.put(in.main, in.master); err != nil {
+		return err
+	}
+	if in.record != nil {
+		return in.writeRecord(in.record)
+	}
+	return os.RemoveAll(in.UndoDir())
+}
+
+// Undone is what undo would do: the diff, and what stays because somebody has
+// changed it since.
+func (in *Instance) Undone() (diff string, kept []string) {
+	kept = Revert(in.Host.Main.Clone(), in.Host.Master.Clone(), in.record.Changes, in.record.Milter, in.record.Queue)
+	return Diff(filepath.Join(in.Dir, fileMain), in.main, in.backup[0]) +
+		Diff(filepath.Join(in.Dir, fileMaster), in.master, in.backup[1]), kept
+}
+
+// Undo takes our edits out of the files and forgets them.
+func (in *Instance) Undo() error {
+	if err := in.put(in.backup[0], in.backup[1]); err != nil {
+		return err
+	}
+	return os.RemoveAll(in.UndoDir())
+}
+
+// Reload makes Postfix take the files. running is false when it is stopped; then
+// they are only checked.
+func (in *Instance) Reload(ctx context.Context) (running bool, err error) {
+	if _, err := in.Run(ctx, "postfix", "-c", in.Dir, "check"); err != nil {
+		return false, err
+	}
+	if _, err := in.Run(ctx, "postfix", "-c", in.Dir, "status"); err != nil {
+		return false, nil
+	}
+	_, err = in.Run(ctx, "postfix", "-c", in.Dir, "reload")
+	return true, err
+}
+
+// Replace writes a file as a whole or not at all. An existing one keeps its
+// mode and owner, and a symbolic link stays one; mode is for a new one.
+func Replace(path, text string, mode fs.FileMode) (err error) {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(tmp.Name())
+		}
+	}()
+	if st, serr := os.Stat(path); serr == nil {
+		mode = st.Mode().Perm()
+		if sys, ok := st.Sys().(*syscall.Stat_t); ok {
+			err = tmp.Chown(int(sys.Uid), int(sys.Gid))
+		}
+	}
+	if err == nil {
+		err = tmp.Chmod(mode)
+	}
+	if err == nil {
+		_, err = tmp.WriteString(text)
+	}
+	if err == nil {
+		err = tmp.Sync()
+	}
+	if cerr := tmp.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = os.Rename(tmp.Name(), path)
+	}
+	return err
+}

@@ -1,0 +1,102 @@
+package postfix
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Values are the parameters in force, as postconf(1) prints them, defaults
+// included.
+type Values map[string]string
+
+// ParseValues reads what postconf(1) prints.
+func ParseValues(out string) Values {
+	v := Values{}
+	for line := range strings.Lines(out) {
+		if name, value, ok := strings.Cut(line, "="); ok {
+			v[strings.TrimSpace(name)] = strings.TrimSpace(value)
+		}
+	}
+	return v
+}
+
+// Expand puts values in the place of $name, ${name} and $(name). Conditional
+// forms stay as they are.
+func (v Values) Expand(s string) string { return v.expand(s, 0) }
+
+// maxDepth ends a loop of parameters that name each other.
+const maxDepth = 10
+
+func (v Values) expand(s string, depth int) string {
+	if depth > maxDepth || !strings.Contains(s, "$") {
+		return s
+	}
+	var b strings.Builder
+	for s != "" {
+		before, after, found := strings.Cut(s, "$")
+		b.WriteString(before)
+		if !found {
+			break
+		}
+		name, rest := reference(after)
+		value, known := v[name]
+		switch {
+		case strings.HasPrefix(after, "$"): // $$ is one $
+			b.WriteByte('$')
+			rest = after[1:]
+		case name == "" || !known:
+			b.WriteString("$" + after[:len(after)-len(rest)])
+		default:
+			b.WriteString(v.expand(value, depth+1))
+		}
+		s = rest
+	}
+	return b.String()
+}
+
+// reference reads the name behind a $.
+func reference(s string) (name, rest string) {
+	if s != "" && (s[0] == '{' || s[0] == '(') {
+		end := strings.IndexByte(s, map[byte]byte{'{': '}', '(': ')'}[s[0]])
+		if end < 0 || strings.TrimLeft(s[1:end], wordBytes) != "" {
+			return "", s
+		}
+		return s[1:end], s[end+1:]
+	}
+	rest = strings.TrimLeft(s, wordBytes)
+	return s[:len(s)-len(rest)], rest
+}
+
+const wordBytes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
+
+// Get is an expanded value.
+func (v Values) Get(name string) string { return v.Expand(v[name]) }
+
+// atLeast compares mail_version ("3.7.11", "3.9-20240101") with major.minor.
+func (v Values) atLeast(major, minor int) bool {
+	parts := strings.FieldsFunc(v["mail_version"], func(r rune) bool { return r == '.' || r == '-' })
+	if len(parts) < 2 {
+		return false
+	}
+	a, _ := strconv.Atoi(parts[0])
+	b, _ := strconv.Atoi(parts[1])
+	return a > major || a == major && b >= minor
+}
+
+// chrootDefault is what "-" in the chroot column means. master(5): no, before
+// Postfix 3.0 yes; with compatibility_level 0 the old default stays in force.
+func (v Values) chrootDefault() bool {
+	return !v.atLeast(3, 0) || strings.HasPrefix(v.Get("compatibility_level")+".", "0.") || v["compatibility_level"] == ""
+}
+
+// Chrooted reports whether the service runs with the queue directory as its
+// root.
+func (v Values) Chrooted(s Service) bool {
+	switch s.Chroot {
+	case "y":
+		return true
+	case "n":
+		return false
+	}
+	return v.chrootDefault()
+}
