@@ -40,7 +40,7 @@ func (l *lineMeter) write(p []byte) {
 	for {
 		// Most lines are short: a line end within reach shows that all up to it
 		// are, without looking for each.
-		if reach := sendmailLine + 1 - l.current; reach > 0 {
+		if reach := sendmailLine - l.current; reach > 0 {
 			if i := bytes.LastIndexByte(p[:min(len(p), reach+1)], '\n'); i >= 0 {
 				l.current, l.cr, p = 0, false, p[i+1:]
 				continue

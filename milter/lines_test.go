@@ -52,6 +52,7 @@ func FuzzLineMeter(f *testing.F) {
 	long := strings.Repeat("x", 989)
 	f.Add(long+"ab\r\nc\n"+long+"abc\r\r\n", 990)
 	f.Add("a\r\n"+long+"\r\n\r\n\n"+long+long+"\n", 3)
+	f.Add(long+"ab\n", 1315)
 	f.Fuzz(func(t *testing.T, body string, size int) {
 		body += "\r\n" // an MTA ends every line
 		var want int
