@@ -60,7 +60,7 @@ func TestSendmailCombinations(t *testing.T) {
 			continue
 		}
 		h := named(out[i], "DKIM-Signature")[0]
-		h = h[strings.Index(h, "h=") : strings.Index(h, "bh=")]
+		h = h[strings.Index(h, "h="):strings.Index(h, "bh=")]
 		for _, name := range []string{":To", ":Cc", ":Reply-To"} {
 			if strings.Contains(h, name) {
 				signed++
