@@ -316,6 +316,9 @@ func TestOffersThatLackSomething(t *testing.T) {
 	}
 	for _, f := range []string{"Cx\x004\x00\x19192.0.2.1\x00", "Hx\x00", "M<a@sender.example>\x00", "R<b@good.example>\x00", "LFrom\x00<a@sender.example>\x00", "T", "Uxyzzy\x00", "N", "Bx\r\n"} {
 		r.frame(f[0], f[1:])
+		if f[0] == 'M' {
+			continue // frame has read it
+		}
 		if code, _ := r.read(); code != 'c' {
 			t.Fatalf("%c answered by %c", f[0], code)
 		}

@@ -7,6 +7,7 @@
 #   LAB     folder for the Debian tree, which is kept (default /var/tmp/sealmilter-packages)
 #   MIRROR  where debootstrap gets its packages (default: what apt uses here)
 #   SUITE   default bookworm
+#   RESTARTS  under the stream of sessions, default 10
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 LAB=${LAB:-/var/tmp/sealmilter-packages}
@@ -167,24 +168,24 @@ for _ in $(seq 50); do [ "$(count 'From ')" = 1 ] && break; sleep 0.2; done
 ok "the sendmail command's mail too; Postfix was not restarted"
 
 step "ten restarts under a stream of sessions"
-stream_start -clients 12 -pause 4s
-for i in $(seq 10); do inside systemctl restart sealmilter; printf '   restart %s\n' "$i"; done
+stream_start -clients 12 -pause 2s
+for i in $(seq "${RESTARTS:-10}"); do inside systemctl restart sealmilter; printf '   restart %s\n' "$i"; done
 stream_end
 
 step "kill -9"
-inside kill -KILL "$(daemon)"
+shell "kill -KILL $(daemon)"
 signed_within 1
 
 step "a daemon that hangs (SIGSTOP)"
 restarts=$(inside systemctl show -P NRestarts sealmilter)
-inside kill -STOP "$(daemon)"
+shell "kill -STOP $(daemon)"
 signed_within 25
 [ "$(inside systemctl show -P NRestarts sealmilter)" -gt "$restarts" ] || die "the watchdog did not restart it"
 ok "restarted by the watchdog"
 
 step "upgrade under a stream of sessions"
 old=$(daemon)
-stream_start -clients 4 -pause 3s
+stream_start -clients 4 -pause 2s
 inside dpkg -i /root/two.deb >"$work/upgrade" 2>&1 || { cat "$work/upgrade"; die "upgrade"; }
 stream_end
 [ "$(daemon)" != "$old" ] || die "the old process runs on"
