@@ -59,7 +59,9 @@ PREFIX ?= /usr/local
 install: build
 	install -D -m 0755 bin/sealmilter $(DESTDIR)$(PREFIX)/sbin/sealmilter
 	install -D -m 0644 milter.yaml.example $(DESTDIR)$(PREFIX)/share/doc/sealmilter/milter.yaml.example
-	install -D -m 0644 packaging/sealmilter.service $(DESTDIR)/etc/systemd/system/sealmilter.service
+	install -D -m 0644 packaging/plain/sealmilter.service $(DESTDIR)/etc/systemd/system/sealmilter.service
 
 clean:
 	rm -rf bin dist
+
+include packaging/packages.mk

@@ -11,6 +11,7 @@ import (
 type Op string
 
 const (
+	Change     Op = "change" // the value of a field, which stays where it is
 	Delete     Op = "delete"
 	Insert     Op = "insert"     // at the very top, above the MTA's own Received
 	Quarantine Op = "quarantine" // the MTA's hold queue; Value is the reason
@@ -20,23 +21,26 @@ const (
 // a leading space, folds as CRLF + white space.
 type Edit struct {
 	Op    Op
-	Index int // Delete: 1-based, among the fields of this name
+	Index int // Change, Delete: 1-based, among the fields of this name
 	Name  string
 	Value string
 }
 
-// order sorts edits into the only order that is right on both MTAs: deletions
-// first, the highest index of a name first (Postfix renumbers at once,
+// order sorts edits into the only order that is right on both MTAs: changes
+// first, while every field still has the index that the MTA showed it under;
+// then deletions, the highest index of a name first (Postfix renumbers at once,
 // Sendmail does not), then insertions as planned, the last one topmost.
 func order(edits []Edit) []Edit {
 	rank := func(e Edit) int {
 		switch e.Op {
-		case Delete:
+		case Change:
 			return 0
-		case Insert:
+		case Delete:
 			return 1
+		case Insert:
+			return 2
 		}
-		return 2
+		return 3
 	}
 	slices.SortStableFunc(edits, func(a, b Edit) int {
 		if d := rank(a) - rank(b); d != 0 {
@@ -55,6 +59,11 @@ func order(edits []Edit) []Edit {
 func apply(w *wire, t terms, edits []Edit) error {
 	for _, e := range order(edits) {
 		switch e.Op {
+		case Change:
+			w.begin(byte(gomilter.ActChangeHeader))
+			w.u32(uint32(e.Index))
+			w.str(e.Name)
+			w.str(wireValue(e.Value, t.leadingSpace()))
 		case Delete:
 			w.begin(byte(gomilter.ActChangeHeader))
 			w.u32(uint32(e.Index))

@@ -22,7 +22,8 @@ type message struct {
 	env      auth.Envelope
 	hints    Hints
 	class    Classified
-	sendmail bool // the MTA rewrites address fields after us
+	sendmail bool   // the MTA rewrites address fields after us
+	mtaName  string // its own host name (the j macro)
 	start    time.Time
 
 	fields    header.Fields
@@ -39,6 +40,9 @@ type message struct {
 	check   *auth.Check
 	signing *signing
 	author  auth.Author // outbound
+	changes []Edit      // outbound, Sendmail: address fields in the form that is signed
+	unclear []string    // ... and names of those that we do not understand
+	lines   lineMeter   // outbound
 	why     string      // outbound: why it is not signed
 	warn    bool        // ... and that the admin should do something about it
 }
@@ -131,7 +135,8 @@ func (m *message) claim(f header.Field) bool {
 	name := strings.TrimRight(f.Name, " \t\r\n")
 	key := strings.ToLower(name)
 	m.seen[key]++
-	if results && !auth.ClaimsID(f.Value, m.foreign) {
+	// Beyond the limits nobody's results are read any more, and none stay.
+	if results && m.overLimit == "" && !auth.ClaimsID(f.Value, m.foreign) {
 		return false
 	}
 	if len(m.claimed) <= m.set.Limits.HeaderFields {
@@ -178,6 +183,7 @@ func (m *message) write(chunk []byte) {
 		m.check.Write(chunk)
 	case m.signing != nil:
 		m.signing.write(chunk)
+		m.lines.write(chunk)
 	}
 }
 
@@ -282,6 +288,9 @@ func (m *message) logLine(o outcome) {
 		slog.String("reason", reason),
 		slog.Duration("dur", time.Since(m.start)),
 	)
+	if risks := m.risks(o); risks != nil {
+		m.set.Log.Info("signature at risk", "queue_id", m.env.QueueID, "reason", strings.Join(risks, "; "))
+	}
 	for _, obs := range o.verdict.Observed {
 		m.set.Metrics.Observed(obs.Rule, string(obs.Action))
 		m.set.Log.Info("rule observed", "queue_id", m.env.QueueID, "rule", obs.Rule, "action", string(obs.Action), "reason", obs.Reason)

@@ -17,10 +17,13 @@ const (
 	wantActions = needActions | gomilter.OptQuarantine | gomilter.OptSetSymList
 	// wantProtocol asks for no event that we do nothing with, and for no wait
 	// for an answer where we decide nothing. Never SMFIP_NR_DATA: SMFIP_NODATA
-	// spares the event itself.
+	// spares the event itself. Never SMFIP_NR_MAIL: Postfix sends what it waits
+	// for no answer to only with the next thing that it does wait for, all of it
+	// behind the end of DATA. MAIL answered, we know that a transaction is under
+	// way, which a restart must not cut, and SPF runs during the SMTP dialogue.
 	wantProtocol = gomilter.OptNoUnknown | gomilter.OptNoData | gomilter.OptHeaderLeadingSpace | noReplies
-	noReplies    = gomilter.OptNoConnReply | gomilter.OptNoHeloReply | gomilter.OptNoMailReply |
-		gomilter.OptNoRcptReply | gomilter.OptNoHeaderReply | gomilter.OptNoEOHReply | gomilter.OptNoBodyReply
+	noReplies    = gomilter.OptNoConnReply | gomilter.OptNoHeloReply | gomilter.OptNoRcptReply |
+		gomilter.OptNoHeaderReply | gomilter.OptNoEOHReply | gomilter.OptNoBodyReply
 )
 
 // symList names the macros that we want at each stage, so that the admin need
@@ -90,8 +93,6 @@ func (t terms) silent(code byte) bool {
 		flag = gomilter.OptNoConnReply
 	case gomilter.CodeHelo:
 		flag = gomilter.OptNoHeloReply
-	case gomilter.CodeMail:
-		flag = gomilter.OptNoMailReply
 	case gomilter.CodeRcpt:
 		flag = gomilter.OptNoRcptReply
 	case gomilter.CodeHeader:

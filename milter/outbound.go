@@ -33,6 +33,10 @@ var neverSigned = []string{"Bcc", "Return-Path", "Content-Length", "Full-Name", 
 // From's domain decides, the first author's where there are several.
 func (m *message) startSigning() {
 	kept := m.keptFields()
+	var changes []Edit
+	if m.sendmail {
+		kept, changes, m.unclear = rewriteAddresses(kept, append([]string{"From"}, m.set.Sign.Headers...), m.mtaName)
+	}
 	m.author = auth.ParseAuthor(kept)
 	author := m.author
 	if why := Reinjected(m.set.Rules, m.hints, m.fields, []string{m.set.AuthservID}, author.Domains); why != "" {
@@ -53,13 +57,10 @@ func (m *message) startSigning() {
 	picked, sdid, err := m.pick(author.Domains)
 	switch {
 	case errors.Is(err, keys.ErrBroken):
-		m.signing = &signing{err: err}
+		m.signing = &signing{err: fmt.Errorf("%w%s", err, whatToDo(err))}
 		return
 	case err != nil:
-		m.why, m.warn = err.Error(), errors.Is(err, keys.ErrNoKey)
-		if pe := (*keys.PickError)(nil); errors.As(err, &pe) && pe.Hint != "" {
-			m.why += ": run " + pe.Hint
-		}
+		m.why, m.warn = err.Error()+whatToDo(err), errors.Is(err, keys.ErrNoKey)
 		return
 	}
 	signers := make([]dkim.Signer, len(picked))
@@ -67,7 +68,20 @@ func (m *message) startSigning() {
 		signers[i] = m.signer(k, sdid)
 	}
 	run, err := dkim.NewSigning(kept, signers)
+	m.changes = changes
 	m.signing = &signing{keys: picked, run: run, err: err}
+}
+
+// whatToDo is the hint of the key store for the log line, "" without one.
+func whatToDo(err error) string {
+	pe := (*keys.PickError)(nil)
+	switch {
+	case !errors.As(err, &pe) || pe.Hint == "":
+		return ""
+	case errors.Is(err, keys.ErrNoKey):
+		return ": run " + pe.Hint
+	}
+	return "; hint: " + pe.Hint
 }
 
 // pick returns the keys of the first of the domains that has some.
@@ -98,6 +112,8 @@ func (m *message) signer(k *keys.Key, sdid string) dkim.Signer {
 		// so would oversigning a field that it may still add.
 		s.HeaderCanon = dkim.Relaxed
 		s.Oversign = []string{"From"}
+		// A field that we cannot foresee is better not signed; From must be.
+		s.Headers = without(s.Headers, slices.DeleteFunc(slices.Clone(m.unclear), func(n string) bool { return strings.EqualFold(n, "From") }))
 	}
 	return s
 }
@@ -133,6 +149,7 @@ func (m *message) finishOutbound() outcome {
 			m.set.Metrics.Unsigned("error")
 			return outcome{reply: &internalError, err: fmt.Errorf("signing: %w", err), results: o.results}
 		}
+		o.edits = append(o.edits, m.changes...)
 		// The last insertion stands topmost: the first key's, which is RSA.
 		for i := len(values) - 1; i >= 0; i-- {
 			o.edits = append(o.edits, Edit{Op: Insert, Name: "DKIM-Signature", Value: values[i]})

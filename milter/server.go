@@ -32,6 +32,8 @@ type Server struct {
 	conns     map[*wire]auth.Direction
 	stopping  bool
 	listeners []net.Listener
+	accepting int // listeners whose Serve runs
+	grace     time.Duration
 	wg        sync.WaitGroup
 }
 
@@ -61,7 +63,7 @@ const (
 
 // NewServer makes a server that runs set until Swap.
 func NewServer(cfg ServerConfig, set *Setup) *Server {
-	s := &Server{cfg: cfg, conns: map[*wire]auth.Direction{}}
+	s := &Server{cfg: cfg, conns: map[*wire]auth.Direction{}, grace: idleGrace}
 	s.freed = sync.NewCond(&s.mu)
 	s.running.Store(set)
 	return s
@@ -81,7 +83,9 @@ func (s *Server) Serve(l Listener) error {
 		return l.Close()
 	}
 	s.listeners = append(s.listeners, l)
+	s.accepting++
 	s.mu.Unlock()
+	defer func() { s.mu.Lock(); s.accepting--; s.mu.Unlock() }()
 	pause := time.Duration(0)
 	for {
 		if !s.waitForPlace(l.Direction) {
@@ -157,7 +161,7 @@ func (s *Server) start(c net.Conn, d auth.Direction) {
 	s.conns[w] = d
 	s.wg.Add(1)
 	if s.stopping {
-		w.hurry(idleGrace)
+		w.hurry(s.grace)
 	}
 	s.mu.Unlock()
 	go func() {
@@ -196,7 +200,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		l.Close()
 	}
 	for w := range s.conns {
-		w.hurry(idleGrace)
+		w.hurry(s.grace)
 	}
 	s.mu.Unlock()
 

@@ -203,6 +203,7 @@ func (s *session) mail(from string) {
 		AuthUser: s.macros.get("auth_authen"), DaemonName: s.macros.get("daemon_name"),
 	}
 	s.msg = newMessage(s.ctx, set, h, s.conn, address(from))
+	s.msg.mtaName = s.macros.get("j")
 	s.msg.sendmail = set.MTA == "sendmail" || set.MTA != "postfix" && s.macros.sendmail()
 }
 
@@ -221,7 +222,7 @@ func (s *session) rcpt(to string) error {
 }
 
 func (s *session) header(data []byte) error {
-	if s.msg == nil {
+	if s.msg == nil || s.msg.complete { // checks and signatures have their header
 		return fmt.Errorf("header: %w", errSequence)
 	}
 	name, value, ok := bytes.Cut(data, []byte{0})

@@ -74,16 +74,25 @@ func (w *wire) read(first bool) (frame, error) {
 	if first {
 		idle = w.timeouts.First
 	}
+	until := time.Now().Add(idle)
 	if w.r.Buffered() < 5 {
-		w.conn.SetReadDeadline(time.Now().Add(idle))
+		w.conn.SetReadDeadline(until)
 		// Looked at after the deadline was set, so that a hurry at the same time
 		// is not lost.
 		if h := time.Duration(w.hurried.Load()); h != 0 && h < idle && !w.open.Load() {
 			w.conn.SetReadDeadline(time.Now().Add(h))
 		}
 	}
-	if _, err := w.r.Peek(1); err != nil {
-		return frame{}, err
+	for {
+		_, err := w.r.Peek(1)
+		if err == nil {
+			break
+		}
+		// A hurry that saw no transaction may have set its deadline after one began.
+		if !errors.Is(err, os.ErrDeadlineExceeded) || !w.open.Load() || !time.Now().Before(until) {
+			return frame{}, err
+		}
+		w.conn.SetReadDeadline(until)
 	}
 	if w.r.Buffered() < 5 {
 		w.conn.SetReadDeadline(time.Now().Add(w.timeouts.Frame))
@@ -157,5 +166,8 @@ func (w *wire) hurry(d time.Duration) {
 	w.hurried.Store(int64(d))
 	if !w.open.Load() {
 		w.conn.SetReadDeadline(time.Now().Add(d))
+		if w.open.Load() { // MAIL came in between, and its read may have set its deadline already
+			w.conn.SetReadDeadline(time.Now().Add(w.timeouts.Idle))
+		}
 	}
 }

@@ -170,3 +170,28 @@ func TestSendmailNeedsEvidence(t *testing.T) {
 		}
 	}
 }
+
+// late is a connection on which a hurry's deadline strikes once, after a
+// transaction has begun.
+type late struct {
+	script
+	struck bool
+}
+
+func (l *late) Read(p []byte) (int, error) {
+	if !l.struck {
+		l.struck = true
+		return 0, os.ErrDeadlineExceeded
+	}
+	return l.script.Read(p)
+}
+
+func TestHurryThatComesLateEndsNoTransaction(t *testing.T) {
+	for _, open := range []bool{true, false} {
+		w := newWire(&late{script: script{data: []byte("\x00\x00\x00\x01N")}}, longTimeouts(), 1<<10)
+		w.open.Store(open)
+		if f, err := w.read(false); (err == nil) != open || open && f.code != 'N' {
+			t.Errorf("transaction open %v: %q %v", open, f.code, err)
+		}
+	}
+}

@@ -269,7 +269,7 @@ func (v *evaluation) judge(ctx context.Context, res *Result, ids []Identifier) {
 		// The check might have passed. That matters only where it would align.
 		switch yes, err := v.aligned(ctx, res, id); {
 		case yes:
-			open = fmt.Errorf("%s of %s: %w", id.Method, id.Domain, resolve.ErrTemporary)
+			open = undecided(id)
 		case err != nil && !errors.Is(err, errTooMany):
 			open = err
 		}
@@ -346,3 +346,10 @@ func notAligned(apart []string) error {
 	}
 	return fmt.Errorf("not aligned: %s%s", strings.Join(apart, ", "), more)
 }
+
+// undecided is why an identifier that may align keeps the verdict open. It is a
+// temporary failure, of the DNS or of what is known about the message's way.
+type undecided Identifier
+
+func (u undecided) Error() string { return u.Method + " of " + u.Domain + " could not be decided" }
+func (u undecided) Unwrap() error { return resolve.ErrTemporary }

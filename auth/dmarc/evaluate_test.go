@@ -118,7 +118,7 @@ func TestEvaluate(t *testing.T) {
 		"walk needed, identifier's fails":       {"example.com", "dkim:b.example.com", "temperror reject@example.com", []string{"example.com p=reject", "_dmarc.b.example.com TXT !servfail"}, "_dmarc.b.example.com"},
 		"identifier of others fails":            {"example.com", "dkim:b.example.net", "fail reject@example.com", []string{"example.com p=reject", "_dmarc.b.example.net TXT !servfail"}, ""},
 		"another identifier aligned":            {"example.com", "dkim:b.example.com spf:c.example.com", "pass reject@example.com spf:c.example.com", []string{"example.com p=reject", "_dmarc.b.example.com TXT !servfail"}, ""},
-		"DKIM temperror, would align":           {"example.com", "dkim?:example.com spf:example.net", "temperror reject@example.com", simple, "dkim of example.com: temporary DNS failure"},
+		"DKIM temperror, would align":           {"example.com", "dkim?:example.com spf:example.net", "temperror reject@example.com", simple, "dkim of example.com could not be decided"},
 		"DKIM temperror, would not align":       {"example.com", "dkim?:example.net", "fail reject@example.com", simple, ""},
 		"SPF temperror, relaxed":                {"example.com", "spf?:bounce.example.com", "temperror reject@example.com", simple, "spf of bounce.example.com"},
 		"SPF temperror, strict":                 {"example.com", "spf?:bounce.example.com", "fail reject@example.com", []string{"example.com p=reject; aspf=s"}, ""},

@@ -36,6 +36,9 @@ func CanonicalName(s string) (string, error) {
 			if !utf8.ValidString(n) || strings.ContainsRune(n, utf8.RuneError) {
 				return "", fmt.Errorf("domain name %.120q: not UTF-8", s)
 			}
+			if longLabel(n) {
+				return "", fmt.Errorf("domain name %.60q...: label longer than 63 bytes", n)
+			}
 			a, err := idnaProfile.ToASCII(n)
 			if err != nil {
 				return "", fmt.Errorf("domain name %.120q: %w", s, err)
@@ -53,6 +56,24 @@ func CanonicalName(s string) (string, error) {
 		return "", fmt.Errorf("domain name %.120q: %w", s, err)
 	}
 	return n, nil
+}
+
+// longLabel reports a label with more characters than one of 63 bytes can have
+// as an A-label, even decomposed (NFD). Punycode's time grows with their square
+// (RFC 3492 §6.3), and a message may have a thousand such names.
+func longLabel(name string) bool {
+	const most = 2 * 63
+	n := 0
+	for _, r := range name {
+		switch n++; r {
+		case '.', '\u3002', '\uff0e', '\uff61': // RFC 3490 §3.1
+			n = 0
+		}
+		if n > most {
+			return true
+		}
+	}
+	return false
 }
 
 // CheckName reports why name, without a trailing dot, cannot exist in the DNS:

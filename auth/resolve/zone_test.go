@@ -117,7 +117,7 @@ func TestZone(t *testing.T) {
 		"TXT b.a.wild.example":           `["anything below"]`,
 		"A a.wild.example":               "NODATA",
 		"TXT wild.example":               "NODATA",
-		"TXT host.wild.example":          "NODATA",   // RFC 4592 §2.2.1: it exists, as there is a name below it
+		"TXT host.wild.example":          "NODATA",   // RFC 4592 §2.2: it exists, as there is a name below it
 		"TXT x.host.wild.example":        "NXDOMAIN", // and shuts the wildcard out
 		"TXT quoted.example":             `["a \" # b; \\ \xff"]`,
 		"TXT a..example":                 "NXDOMAIN",

@@ -194,7 +194,7 @@ d.example TXT "v=spf1 -exists:%{l}.d.example include:%{l}.d.example ip4:192.0.2.
 *.d.example A 127.0.0.2`,
 			want: Pass, mechanism: "ip4:192.0.2.1", lookups: 2},
 		{name: "temporary failure of the record", zone: `d.example TXT !servfail`,
-			want: TempError, err: resolve.ErrTemporary, text: "spf: d.example: TXT d.example: temporary DNS failure: SERVFAIL"},
+			want: TempError, err: resolve.ErrTemporary, text: "spf: TXT d.example: temporary DNS failure: SERVFAIL"},
 		{name: "temporary failure of a term", zone: "d.example TXT \"v=spf1 a:x.example -all\"\nx.example A !timeout",
 			want: TempError, lookups: 1, err: resolve.ErrTemporary, text: `spf: d.example: "a:x.example": A x.example: temporary DNS failure: no answer in time`},
 		{name: "a match before a failure", zone: "d.example TXT \"v=spf1 ip4:192.0.2.1 a:x.example -all\"\nx.example A !timeout",

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/sealmilter/sealmilter/auth/resolve"
 )
 
 // Why a check gives none, permerror or temperror; Result.Err wraps one of
@@ -30,7 +32,8 @@ type Error struct {
 func (e *Error) Error() string {
 	var s strings.Builder
 	s.WriteString("spf: ")
-	if e.Domain != "" {
+	// The resolver's error names the question already.
+	if q := (*resolve.Error)(nil); e.Domain != "" && (e.Term != "" || !errors.As(e.Err, &q)) {
 		s.WriteString(printable(e.Domain) + ": ")
 	}
 	if e.Term != "" {

@@ -77,10 +77,15 @@ func checkAll(path string) *checked {
 	r.cfg = cfg
 	store, broken := loadKeys(cfg, nil)
 	for _, p := range broken {
-		r.add(p.Severity == keys.Error, p.Path, p.Message, p.Hint)
+		hint := p.Hint
+		if hint == "sealmilter keys new "+p.Domain && path != defaultConfig {
+			hint += " --config " + path
+		}
+		r.add(p.Severity == keys.Error, p.Path, p.Message, hint)
 	}
-	r.Keys = describeKeys(store.All())
-	for i, k := range store.All() {
+	list := allKeys(store)
+	r.Keys = describeKeys(list)
+	for i, k := range list {
 		r.Keys[i].Signs, r.Keys[i].Proof = signs(store, k), "ok"
 		if err := prove(k); err != nil {
 			r.Keys[i].Proof = err.Error()
@@ -125,6 +130,10 @@ func (r *checked) print(cmd *cobra.Command, quiet bool) {
 		fmt.Fprintf(out, "# key %s._domainkey.%s: %s, %d bits, %s, proof: %s\n", k.Selector, k.Domain, k.Algorithm, k.Bits, state, k.Proof)
 	}
 	if r.Errors == 0 {
-		fmt.Fprintf(out, "# %s is good: %d warnings\n", r.File, r.Warnings)
+		word := "warnings"
+		if r.Warnings == 1 {
+			word = "warning"
+		}
+		fmt.Fprintf(out, "# %s is good: %d %s\n", r.File, r.Warnings, word)
 	}
 }

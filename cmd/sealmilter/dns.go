@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -21,7 +22,7 @@ func newDNS() *cobra.Command {
 keys, and SPF and DMARC records as advice. Forms: plain (for a web panel), bind
 (a piece of a zone file), route53 (a change batch).`,
 		Example: "  sealmilter dns example.com\n  sealmilter dns example.com --format bind",
-		Args:    cobra.ExactArgs(1),
+		Args:    oneDomain,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			domain, err := resolve.CanonicalName(args[0])
 			if err != nil {
@@ -31,10 +32,13 @@ keys, and SPF and DMARC records as advice. Forms: plain (for a web panel), bind
 			if err != nil {
 				return err
 			}
-			printKeyProblems(cmd.ErrOrStderr(), problems)
 			picked, sdid, err := store.Pick(domain)
+			if errors.Is(err, keys.ErrNoKey) {
+				return fail("make them with: "+f.newKeyCommand(sdid), "there are no keys for %s", domain)
+			}
+			printKeyProblems(cmd.ErrOrStderr(), problems)
 			if err != nil {
-				return fail("make them with: sealmilter keys new "+domain, "there are no keys for %s", domain)
+				return errShown
 			}
 			records := keys.Publication{Domain: sdid, Keys: picked, Egress: egress}.Records()
 			if asJSON {

@@ -2,7 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"net/netip"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -61,15 +63,38 @@ func (f *keyFlags) open(cmd *cobra.Command, args []string) (*keys.Store, []keys.
 	return store, problems, cfg.Egress, nil
 }
 
-// only reduces the listed domains to the one asked for, which need not be
-// listed yet.
+// only reduces the listed domains to the one whose keys sign for the domain
+// asked for: itself, or its closest parent. It need not be listed yet.
 func only(listed []config.SignDomain, domain string) []config.SignDomain {
-	for _, d := range listed {
-		if d.Name == domain {
-			return []config.SignDomain{d}
+	for name, ok := domain, true; ok; _, name, ok = strings.Cut(name, ".") {
+		for _, d := range listed {
+			if d.Name == name && (d.Subdomains || name == domain) {
+				return []config.SignDomain{d}
+			}
 		}
 	}
 	return []config.SignDomain{{Name: domain, Subdomains: true}}
+}
+
+// newKeyCommand is the command line that makes keys where the command at hand
+// looked for them.
+func (f *keyFlags) newKeyCommand(domain string) string {
+	c := "sealmilter keys new " + domain
+	if f.dir != "" {
+		return c + " --keys " + f.dir
+	}
+	if f.config != defaultConfig {
+		return c + " --config " + f.config
+	}
+	return c
+}
+
+// oneDomain is for commands with DOMAIN as their argument.
+func oneDomain(cmd *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return &failure{err: errors.New("one domain is wanted"), hint: cmd.UseLine(), code: exitUsage}
+	}
+	return nil
 }
 
 func badDomain(err error) error {
@@ -79,5 +104,6 @@ func badDomain(err error) error {
 func printJSON(cmd *cobra.Command, v any) error {
 	enc := json.NewEncoder(cmd.OutOrStdout())
 	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false) // no web page: "<YOUR PUBLIC ADDRESS>" stays readable
 	return enc.Encode(v)
 }

@@ -1,11 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -35,7 +39,7 @@ func newKeysNew() *cobra.Command {
 folder: mode 0600, owned by the owner of the folder. Existing keys stay as they
 are. A running daemon takes the new keys up at its next reload.`,
 		Example: "  sealmilter keys new example.com\n  sealmilter dns example.com",
-		Args:    cobra.ExactArgs(1),
+		Args:    oneDomain,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			domain, err := resolve.CanonicalName(args[0])
 			if err != nil {
@@ -114,9 +118,10 @@ a sample message, which a second DKIM implementation must verify.`,
 			if err != nil {
 				return err
 			}
-			all := describeKeys(store.All())
+			list := allKeys(store)
+			all := describeKeys(list)
 			bad := countErrors(problems)
-			for i, k := range store.All() {
+			for i, k := range list {
 				all[i].Signs = signs(store, k)
 				all[i].Proof = "ok"
 				if err := prove(k); err != nil {
@@ -141,6 +146,16 @@ a sample message, which a second DKIM implementation must verify.`,
 	f.add(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+// allKeys lists the keys by domain, the newest first, RSA before Ed25519.
+func allKeys(store *keys.Store) []*keys.Key {
+	all := store.All()
+	slices.SortStableFunc(all, func(a, b *keys.Key) int {
+		return cmp.Or(strings.Compare(a.Domain, b.Domain), b.Created().Truncate(24*time.Hour).Compare(a.Created().Truncate(24*time.Hour)),
+			strings.Compare(b.Algorithm(), a.Algorithm()))
+	})
+	return all
 }
 
 // signs reports whether the key is among those that sign for its domain now.
@@ -176,14 +191,14 @@ func newKeysShow() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show DOMAIN",
 		Short: "print the DNS records of a domain's keys",
-		Args:  cobra.ExactArgs(1),
+		Args:  oneDomain,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			store, problems, _, err := f.open(cmd, args)
 			if err != nil {
 				return err
 			}
 			printKeyProblems(cmd.ErrOrStderr(), problems)
-			for _, k := range store.All() {
+			for _, k := range allKeys(store) {
 				fmt.Fprintf(cmd.OutOrStdout(), "%s\tTXT\t%s\n", k.Name(), keys.Record(k))
 			}
 			if len(store.All()) == 0 || countErrors(problems) > 0 {

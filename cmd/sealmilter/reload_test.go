@@ -12,7 +12,7 @@ import (
 // A reload leaves the resolver alone that open transactions ask: closed, it
 // would turn their checks into temperrors, which are let through.
 func TestReloadKeepsTheResolver(t *testing.T) {
-	s := service{app: app{log: slog.New(slog.DiscardHandler), metrics: telemetry.NewMetrics("test")}}
+	s := service{admin: newAdmin("milter.yaml", time.Now()), app: app{log: slog.New(slog.DiscardHandler), metrics: telemetry.NewMetrics("test")}}
 	cfg := config.Default()
 	cfg.AuthservID = "mail.example.com"
 	cfg.DNS.Servers = nil

@@ -74,12 +74,27 @@ authentication job: outbound it signs with DKIM, inbound it checks SPF, DKIM,
 DMARC and iprev, writes one Authentication-Results field and applies a policy.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Version:       version,
+		Args:          knownCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.SetVersionTemplate("sealmilter {{.Version}}\n")
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newServe(), newCheck(), newDemo(), newKeys(), newDNS(), newSetup(), newVersion())
+	root.AddCommand(newServe(), newCheck(), newDemo(), newKeys(), newDNS(), newSetup(), newDoctor(), newExplain(), newStatus(), newReload(), newProbe(), newMan(), newVersion())
 	return root
+}
+
+// knownCommand refuses what is no subcommand, with the nearest one as a hint.
+func knownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := "see `sealmilter help`"
+	cmd.SuggestionsMinimumDistance = 2
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		hint = "did you mean `sealmilter " + near[0] + "`?"
+	}
+	return &failure{err: fmt.Errorf("unknown command %q", args[0]), hint: hint, code: exitUsage}
 }
 
 // configFlag adds --config.

@@ -14,7 +14,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 
@@ -66,6 +65,11 @@ type service struct {
 	store  *keys.Store
 	client interface{ Close() }
 	server *milter.Server
+	// inherited counts the listeners that systemd opened; they outlive us.
+	inherited int
+
+	admin      *admin
+	keyTrouble []keys.Problem // of the last time that keys were read
 }
 
 func (s *service) run(ctx context.Context) error {
@@ -88,10 +92,13 @@ func (s *service) run(ctx context.Context) error {
 	s.app.metrics = telemetry.NewMetrics(version)
 	s.app.metrics.ConfigLoaded(!loaded.Degraded)
 	s.logProblems(problems)
+	s.admin = newAdmin(s.path, time.Now())
 	set, err := s.build(s.cfg)
 	if err != nil {
 		return err
 	}
+	s.admin.problems(listProblems(problems, s.keyTrouble))
+	s.admin.running(s.cfg, loaded.Path, loaded.Degraded, s.store, time.Now())
 	defer func() { s.client.Close() }()
 	listeners, err := s.listen(s.cfg)
 	if err != nil {
@@ -99,7 +106,9 @@ func (s *service) run(ctx context.Context) error {
 	}
 	s.server = milter.NewServer(serverConfig(s.cfg), set)
 	var serving sync.WaitGroup
+	var addrs []string
 	for _, l := range listeners {
+		addrs = append(addrs, l.Addr().Network()+":"+l.Addr().String())
 		serving.Go(func() {
 			if err := s.server.Serve(l); err != nil {
 				s.app.log.Error("listener ended", "listener", l.Addr().String(), "err", err)
@@ -111,15 +120,23 @@ func (s *service) run(ctx context.Context) error {
 		return err
 	}
 	defer stopMetrics()
+	s.admin.listeners(addrs)
+	stopAdmin := s.serveAdmin(s.cfg.Admin)
+	defer stopAdmin()
 	if !loaded.Degraded {
 		s.keep(loaded.Data)
 	}
 	s.app.log.Info("ready", "version", version, "authserv_id", s.cfg.AuthservID, "config", loaded.Path, "keys", len(s.store.All()))
 	daemon.SdNotify(false, daemon.SdNotifyReady)
+	stopWatchdog := s.watchdog()
+	defer stopWatchdog()
 
 	for {
 		select {
 		case <-ctx.Done():
+		case done := <-s.admin.reloads:
+			done <- s.reload()
+			continue
 		case sig := <-signals:
 			if sig == syscall.SIGHUP {
 				s.reload()
@@ -129,17 +146,30 @@ func (s *service) run(ctx context.Context) error {
 		}
 		break
 	}
+	close(s.admin.stopping)
 	daemon.SdNotify(false, daemon.SdNotifyStopping)
 	drain, cancel := context.WithTimeout(context.Background(), drainFor)
 	defer cancel()
+	settle, settled := context.WithTimeout(drain, settleFor)
+	defer settled()
 	go func() { // a second signal ends the patience
-		for sig := range signals {
-			if sig != syscall.SIGHUP {
-				cancel()
+		for {
+			select {
+			case <-drain.Done():
 				return
+			case sig := <-signals:
+				if sig != syscall.SIGHUP {
+					cancel()
+				}
 			}
 		}
 	}()
+	if s.inherited == len(listeners) {
+		s.server.Settle(settle)
+		var last context.CancelFunc
+		drain, last = context.WithTimeout(drain, drainInherited)
+		defer last()
+	}
 	err = s.server.Shutdown(drain)
 	serving.Wait()
 	if err != nil && !errors.Is(err, context.Canceled) {
@@ -183,7 +213,7 @@ func (s *service) build(cfg *config.Config) (*milter.Setup, error) {
 		}
 		s.client, s.app.resolver = client, client
 	}
-	s.store = store
+	s.store, s.keyTrouble = store, problems
 	for _, p := range problems {
 		level := slog.LevelWarn
 		if p.Severity == keys.Error {
@@ -201,32 +231,35 @@ func (s *service) build(cfg *config.Config) (*milter.Setup, error) {
 // proveAll has a second implementation verify what each key signs.
 func (s *service) proveAll(store *keys.Store) {
 	for _, k := range store.All() {
-		if err := prove(k); err != nil {
+		err := prove(k)
+		s.admin.proved(k, err)
+		if err != nil {
 			s.app.log.Error("key does not prove itself", "key", k, "err", err, "hint", "make another: sealmilter keys new "+k.Domain)
 		}
 	}
 }
 
 // reload swaps configuration and keys, or keeps the old ones and says why.
-func (s *service) reload() {
+func (s *service) reload() reloadReport {
 	daemon.SdNotify(false, daemon.SdNotifyReloading)
 	defer daemon.SdNotify(false, daemon.SdNotifyReady)
 	loaded, problems := config.LoadWithFallback(s.path, s.state, true)
 	cfg := loaded.Config
 	s.logProblems(problems)
 	if cfg == nil {
-		s.app.metrics.ConfigLoaded(false)
 		s.app.log.Error("reload failed: the old configuration stays", "config", s.path)
-		return
+		return s.reloadFailed(listProblems(problems, nil))
 	}
 	set, err := s.build(cfg)
 	if err != nil {
-		s.app.metrics.ConfigLoaded(false)
 		s.app.log.Error("reload failed: the old configuration stays", "config", s.path, "err", err)
-		return
+		return s.reloadFailed(append(listProblems(problems, nil), checkProblem{"error", s.path, err.Error(), ""}))
 	}
+	trouble := listProblems(problems, s.keyTrouble)
 	if !sameSockets(s.cfg, cfg) {
-		s.app.log.Warn("listen, socket, metrics, log.format and limits of connections change at the next restart only")
+		const later = "listen, socket, admin, metrics, log.format and limits of connections change at the next restart only"
+		s.app.log.Warn(later)
+		trouble = append(trouble, checkProblem{"warning", s.path, later, "systemctl restart sealmilter"})
 	}
 	if level, err := telemetry.ParseLevel(cfg.Log.Level); err == nil {
 		s.level.Set(level)
@@ -236,10 +269,20 @@ func (s *service) reload() {
 	s.app.metrics.ConfigLoaded(true)
 	s.keep(loaded.Data)
 	s.app.log.Info("reloaded", "config", s.path, "keys", len(s.store.All()))
+	s.admin.problems(trouble)
+	s.admin.running(cfg, s.path, false, s.store, time.Now())
+	return reloadReport{OK: true, Problems: trouble}
+}
+
+func (s *service) reloadFailed(problems []checkProblem) reloadReport {
+	s.app.metrics.ConfigLoaded(false)
+	s.admin.problems(problems)
+	s.admin.failed()
+	return reloadReport{Problems: problems}
 }
 
 func sameSockets(a, b *config.Config) bool {
-	return fmt.Sprint(a.Listen, a.Socket, a.Metrics, a.Log.Format, serverConfig(a)) == fmt.Sprint(b.Listen, b.Socket, b.Metrics, b.Log.Format, serverConfig(b))
+	return fmt.Sprint(a.Listen, a.Socket, a.Admin, a.Metrics, a.Log.Format, serverConfig(a)) == fmt.Sprint(b.Listen, b.Socket, b.Admin, b.Metrics, b.Log.Format, serverConfig(b))
 }
 
 // keep remembers the configuration as one that worked.
@@ -252,16 +295,11 @@ func (s *service) keep(data []byte) {
 // listen opens the sockets of the configuration; systemd's replace the default
 // one.
 func (s *service) listen(cfg *config.Config) ([]milter.Listener, error) {
-	var out []milter.Listener
-	inherited, err := activation.Listeners()
+	out, err := inherited()
 	if err != nil {
-		return nil, fail("", "sockets from systemd: %w", err)
+		return nil, err
 	}
-	for _, l := range inherited {
-		if l != nil {
-			out = append(out, milter.Listener{Listener: l})
-		}
-	}
+	s.inherited = len(out)
 	isDefault := fmt.Sprint(cfg.Listen) == fmt.Sprint(config.Default().Listen)
 	if len(out) > 0 && isDefault {
 		return out, nil

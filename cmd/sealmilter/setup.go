@@ -61,9 +61,9 @@ func (t talk) ask(question string) bool {
 	return line == "y" || line == "yes"
 }
 
-// command runs a program and returns its output; the error carries what it said.
+// runProgram runs a program and returns its output; the error carries what it said.
 // sbin is searched as well: an admin's PATH may lack it.
-func command(ctx context.Context, name string, args ...string) (string, error) {
+func runProgram(ctx context.Context, name string, args ...string) (string, error) {
 	path, err := exec.LookPath(name)
 	if err != nil {
 		for _, dir := range []string{"/usr/sbin", "/sbin", "/usr/local/sbin"} {

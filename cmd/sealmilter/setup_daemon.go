@@ -28,7 +28,7 @@ func underSystemd(ctx context.Context, unit string) bool {
 	if _, err := os.Stat("/run/systemd/system"); err != nil {
 		return false
 	}
-	_, err := command(ctx, "systemctl", "cat", unit)
+	_, err := runProgram(ctx, "systemctl", "cat", unit)
 	return err == nil
 }
 
@@ -52,7 +52,7 @@ func openSocket(ctx context.Context, c *configPlan, h postfix.Host) error {
 		return err
 	}
 	for _, args := range [][]string{{"daemon-reload"}, {"stop", unitName}, {"enable", socketName}, {"restart", socketName}} {
-		if _, err := command(ctx, "systemctl", args...); err != nil {
+		if _, err := runProgram(ctx, "systemctl", args...); err != nil {
 			return fail("journalctl -u "+socketName+" says more", "%w", err)
 		}
 	}
@@ -73,10 +73,10 @@ func bringUp(ctx context.Context, c *configPlan, h postfix.Host) error {
 		if c.listens {
 			verb = "restart"
 		}
-		if _, err := command(ctx, "systemctl", "enable", unitName); err != nil {
+		if _, err := runProgram(ctx, "systemctl", "enable", unitName); err != nil {
 			return fail("journalctl -u sealmilter says more", "%w", err)
 		}
-		if _, err := command(ctx, "systemctl", verb, unitName); err != nil {
+		if _, err := runProgram(ctx, "systemctl", verb, unitName); err != nil {
 			return fail("journalctl -u sealmilter says more", "%w", err)
 		}
 		return nil
@@ -180,8 +180,8 @@ func ownedFolder(path string, mode fs.FileMode, groupOf string) error {
 	return os.Chmod(path, mode)
 }
 
-// writeConfig puts milter.yaml in place, as a whole.
-func writeConfig(c *configPlan) error {
+// putConfig puts milter.yaml in place, as a whole.
+func putConfig(c *configPlan) error {
 	if c.old == c.new && c.existed {
 		return nil
 	}

@@ -94,13 +94,13 @@ func (s *setupPostfix) run(cmd *cobra.Command) error {
 // open finds and reads the Postfix instance.
 func (s *setupPostfix) open(ctx context.Context) error {
 	if s.dir == "" {
-		out, err := command(ctx, "postconf", "-h", "config_directory")
+		out, err := runProgram(ctx, "postconf", "-h", "config_directory")
 		if err != nil {
 			return fail("install Postfix first, or put postconf into the PATH", "Postfix is not to be found: %w", err)
 		}
 		s.dir = strings.TrimSpace(out)
 	}
-	inst, err := postfix.Open(ctx, s.dir, command)
+	inst, err := postfix.Open(ctx, s.dir, runProgram)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fail("give the folder of main.cf with --postfix-config", "no Postfix in %s: %w", s.dir, err)
 	}
@@ -295,7 +295,7 @@ func (s *setupPostfix) prepare(ctx context.Context) (*keys.Store, error) {
 			return nil, fail("make another: sealmilter keys new "+k.Domain, "%w", err)
 		}
 	}
-	if err := writeConfig(s.conf); err != nil {
+	if err := putConfig(s.conf); err != nil {
 		return nil, err
 	}
 	s.ok("%s and its keys can be used", s.config)

@@ -7,10 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
 	"os/exec"
-	"os/user"
-	"strconv"
 	"strings"
 	"syscall"
 
@@ -101,37 +98,6 @@ func (p probe) as(ctx context.Context, h postfix.Host, milter string) (client.An
 		return out.Answer, errors.New(out.Err)
 	}
 	return out.Answer, nil
-}
-
-// credential is a user with all its groups, as initgroups(3) has it. Without
-// root only ourselves can be had.
-func credential(name string) (*syscall.Credential, error) {
-	if os.Geteuid() != 0 {
-		return nil, fmt.Errorf("only root can be user %s", name)
-	}
-	u, err := user.Lookup(name)
-	if err != nil {
-		return nil, err
-	}
-	c := &syscall.Credential{}
-	ids, err := u.GroupIds()
-	if err != nil {
-		return nil, err
-	}
-	for _, id := range ids {
-		n, err := strconv.ParseUint(id, 10, 32)
-		if err != nil {
-			return nil, err
-		}
-		c.Groups = append(c.Groups, uint32(n))
-	}
-	uid, err := strconv.ParseUint(u.Uid, 10, 32)
-	if err != nil {
-		return nil, err
-	}
-	gid, err := strconv.ParseUint(u.Gid, 10, 32)
-	c.Uid, c.Gid = uint32(uid), uint32(gid)
-	return c, err
 }
 
 // ownProbe is a message of a program on this host, as Postfix's sendmail

@@ -37,6 +37,8 @@ var forbidden = []struct {
 	{[]string{"milter/witness"}, []string{"auth", "policy", "keys", "internal", "cmd"}, "it is no part of the daemon"},
 	{[]string{"internal/telemetry", "internal/socket", "internal/secondopinion"}, []string{"auth", "policy", "keys", "milter", "internal/config", "cmd"},
 		"plumbing knows nothing of the rooms"},
+	{[]string{"internal/doctor"}, []string{"policy", "milter", "internal/config", "internal/dnsclient", "std:os", "std:os/exec", "cmd"},
+		"a finding can be replayed from a zone and the MTA's text"},
 }
 
 // importers names the one package that may import a library, tests apart.

@@ -70,8 +70,10 @@ const (
 	defaultTimeout   = 3 * time.Second
 	defaultCacheSize = 10_000
 	// maxInFlight bounds the sockets that are open at one time, so that slow
-	// zones never use up the file descriptors that MTAs connect to.
-	maxInFlight = 512
+	// zones never use up the file descriptors that MTAs connect to. It is more
+	// than the messages that Postfix hands over at once by default (100 smtpd)
+	// can ask together: nobody's slow zone turns others' checks into temperror.
+	maxInFlight = 2048
 )
 
 // Client is a resolve.Resolver with a cache. It is safe for concurrent use.

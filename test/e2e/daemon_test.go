@@ -23,13 +23,18 @@ type daemon struct {
 	socket string // unix socket below Postfix's queue directory
 	inet   string // inet:127.0.0.1:PORT
 	dns    string // resolver, HOST:PORT
-	as     account
-	extra  int // supplementary group: postfix
-	proc   *proc
+	// dnsMore is appended to the dns section: ", timeout: 9s".
+	dnsMore string
+	as      account
+	extra   int // supplementary group: postfix
+	proc    *proc
 }
 
 // ourDomains are the domains that sealmilter signs for; their zones come from `sealmilter dns`.
 var ourDomains = []string{"good.example", "lax.example"}
+
+// ourNetwork has machines of ours that send without logging in.
+const ourNetwork = "192.168.5.0/24"
 
 // ourEgress is our own public address as the zones name it.
 const ourEgress = "192.0.2.25"
@@ -68,12 +73,13 @@ listen:
   - "unix:%s"
   - "%s"
 admin: "unix:%s/run/admin.sock"
-dns: {servers: ["%s"]}
+dns: {servers: ["%s"]%s}
+outbound: {networks: [%s]}
 egress: [%s]
 sign:
   keys: %s
   domains: [%s]
-%s`, d.socket, d.inet, d.dir, d.dns, ourEgress, d.keys(), strings.Join(ourDomains, ", "), more)
+%s`, d.socket, d.inet, d.dir, d.dns, d.dnsMore, ourNetwork, ourEgress, d.keys(), strings.Join(ourDomains, ", "), more)
 }
 
 // install makes the folders, the configuration and, as root like an administrator, the keys.

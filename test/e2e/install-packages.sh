@@ -1,17 +1,27 @@
 #!/bin/sh
-# Installs what `make test` needs from Debian's packages: a C compiler, the MTA, two name servers, a SASL
+# Installs what `make test` needs from Debian's packages: a C compiler, the MTAs, two name servers, a SASL
 # server and two foreign DKIM verifiers. Nothing that it installs is started or configured: the suite
 # brings up its own instances below a temporary directory. Safe to run again; quick when all is there.
 set -eu
 
 # gcc and libc6-dev: the race detector of the unit tests needs cgo.
-packages="gcc libc6-dev postfix dovecot-core nsd unbound python3 python3-dkim python3-dnspython python3-nacl opendkim-tools util-linux"
+packages="gcc libc6-dev postfix dovecot-core nsd unbound python3 python3-dkim python3-dnspython python3-nacl opendkim-tools util-linux m4 iproute2"
 
 missing=""
 for p in $packages; do
 	[ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null || true)" = installed ] || missing="$missing $p"
 done
-if [ -z "$missing" ]; then
+
+# Sendmail's packages conflict with Postfix's: they are fetched, and the suite unpacks them below its own directory.
+# Only the libraries that they need are installed.
+cache="${SEALMILTER_CACHE:-/var/cache/sealmilter-e2e}"
+fetch="sendmail-bin sendmail-base sendmail-cf"
+lacking=""
+for p in $fetch; do
+	ls "$cache/$p"_*.deb >/dev/null 2>&1 || lacking="$lacking $p"
+done
+
+if [ -z "$missing$lacking" ]; then
 	echo "e2e packages: all there"
 	exit 0
 fi
@@ -43,8 +53,16 @@ fi
 
 apt="$sudo env DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l apt-get -q -y -o Dpkg::Use-Pty=0"
 # shellcheck disable=SC2086  # word splitting is wanted in the package list
-if ! $apt install --no-install-recommends $missing; then
+if [ -n "$missing" ] && ! $apt install --no-install-recommends $missing; then
 	$apt update # the package list may be missing or old
 	$apt install --no-install-recommends $missing
 fi
-echo "e2e packages: installed$missing"
+if [ -n "$lacking" ]; then
+	$sudo mkdir -p "$cache"
+	fetched() { (cd "$cache" && $apt -o APT::Sandbox::User=root download $lacking); }
+	fetched || { $apt update && fetched; }
+	libraries=$(for f in "$cache"/sendmail-bin_*.deb; do dpkg-deb -f "$f" Depends; done | tr ',' '\n' |
+		sed -n 's/^ *\(lib[^ (|:]*\).*/\1/p' | sort -u)
+	$apt install --no-install-recommends $libraries
+fi
+echo "e2e packages: installed$missing$lacking"

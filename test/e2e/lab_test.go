@@ -22,6 +22,7 @@ type lab struct {
 	daemon   *daemon
 	sink     *sink
 	filter   *contentFilter
+	sm       *sendmailLab
 	outsider signerKeys // the keys of sender.example, which is not ours
 
 	recipients map[string]string // file in the Maildir -> address it was delivered to
@@ -70,6 +71,7 @@ func newLab() (*lab, error) {
 		ports: postfixPorts{smtp: ports[3], submit: ports[4], filtered: ports[5], bare: ports[6], back: ports[7],
 			filter: ports[8], sink: ports[9]},
 	}
+	l.sm = &sendmailLab{dir: filepath.Join(dir, "sendmail"), socket: l.postfix.milterSocket()}
 	if len(l.postfix.milterSocket()) > 100 { // sun_path has 108 bytes
 		return l, fmt.Errorf("TMPDIR is too long for a unix socket: %s", l.postfix.milterSocket())
 	}
@@ -113,7 +115,10 @@ func (l *lab) start() error {
 	if err := l.daemon.start(); err != nil {
 		return err
 	}
-	return l.postfix.start(nobody)
+	if err := l.postfix.start(nobody); err != nil {
+		return err
+	}
+	return l.sm.start()
 }
 
 // stop ends what was started, in reverse.
@@ -121,6 +126,7 @@ func (l *lab) stop() {
 	if l.dns == nil || l.postfix == nil {
 		return
 	}
+	l.sm.stop()
 	l.postfix.stop()
 	l.daemon.stop()
 	l.filter.close()

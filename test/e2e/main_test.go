@@ -18,7 +18,7 @@ var world struct {
 }
 
 // programs are what the suite runs besides sealmilter, all from Debian packages (install-packages.sh).
-var programs = []string{"postfix", "postconf", "nsd", "unbound", "dovecot", "opendkim-testmsg", "unshare", "/usr/bin/python3"}
+var programs = []string{"postfix", "postconf", "nsd", "unbound", "dovecot", "opendkim-testmsg", "unshare", "/usr/bin/python3", "m4", "ip", "dpkg-deb"}
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -62,6 +62,9 @@ func missing() string {
 		if _, err := exec.LookPath(p); err != nil {
 			lacks = append(lacks, p)
 		}
+	}
+	if _, err := sendmailPackages(); err != nil {
+		lacks = append(lacks, err.Error())
 	}
 	if lacks == nil {
 		return ""

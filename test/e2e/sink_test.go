@@ -32,6 +32,10 @@ func newSMTPServer(port int, deliver func(string, []string, []byte) error) (*smt
 	if err != nil {
 		return nil, err
 	}
+	return serveSMTP(l, deliver), nil
+}
+
+func serveSMTP(l net.Listener, deliver func(string, []string, []byte) error) *smtpServer {
 	s := &smtpServer{l: l, deliver: deliver}
 	s.wg.Go(func() {
 		for {
@@ -42,7 +46,7 @@ func newSMTPServer(port int, deliver func(string, []string, []byte) error) (*smt
 			s.wg.Go(func() { s.serve(conn) })
 		}
 	})
-	return s, nil
+	return s
 }
 
 func (s *smtpServer) close() {
@@ -137,9 +141,16 @@ type sink struct {
 }
 
 func newSink(port int) (*sink, error) {
+	l, err := net.Listen("tcp", local(port))
+	if err != nil {
+		return nil, err
+	}
+	return sinkOn(l), nil
+}
+
+func sinkOn(l net.Listener) *sink {
 	s := &sink{mail: map[string][]received{}}
-	var err error
-	s.smtpServer, err = newSMTPServer(port, func(mailFrom string, rcpts []string, data []byte) error {
+	s.smtpServer = serveSMTP(l, func(mailFrom string, rcpts []string, data []byte) error {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		for _, r := range rcpts {
@@ -147,7 +158,7 @@ func newSink(port int) (*sink, error) {
 		}
 		return nil
 	})
-	return s, err
+	return s
 }
 
 func (s *sink) close() {

@@ -38,7 +38,7 @@ type List []Tag
 // Values may hold UTF-8 (RFC 6376 §3.2, RFC 8616 §3), never control characters.
 //
 // The error is that of the first problem and wraps ErrSyntax, ErrDuplicate or
-// ErrTooMany. The list then still holds all well-formed tags (at most MaxTags)
+// ErrTooMany. The list then still holds the well-formed tags (at most MaxTags, up to as many broken ones)
 // for those who may use the rest (RFC 9989 §4.8); DKIM and ARC must not.
 //
 // Where the grammar is stricter: an empty tag-spec (";;", or a list of white
@@ -52,6 +52,7 @@ func Parse(s string) (List, error) {
 		}
 	}
 	l := make(List, 0, min(strings.Count(s, ";")+1, MaxTags))
+	bad := 0
 	for spec := range strings.SplitSeq(s, ";") {
 		if trim(spec) == "" {
 			continue
@@ -59,6 +60,9 @@ func Parse(s string) (List, error) {
 		t, err := parseTag(spec)
 		if err != nil {
 			note(err)
+			if bad++; bad == MaxTags {
+				break
+			}
 			continue
 		}
 		if _, dup := l.Get(t.Name); dup {

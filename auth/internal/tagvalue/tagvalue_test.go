@@ -150,3 +150,14 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// Broken tag-specs are bounded as tags are: a field has room for 30,000.
+func TestParseStopsAtBrokenSpecs(t *testing.T) {
+	l, err := Parse("a=1;" + strings.Repeat("x;", MaxTags-1) + "b=2;x;c=3")
+	if _, ok := l.Get("b"); !ok || !errors.Is(err, ErrSyntax) {
+		t.Errorf("%v %v", l, err)
+	}
+	if _, ok := l.Get("c"); ok {
+		t.Errorf("%v: read on after %d broken ones", l, MaxTags)
+	}
+}

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sealmilter/sealmilter/internal/config"
+	"github.com/sealmilter/sealmilter/internal/doctor"
+	"github.com/sealmilter/sealmilter/milter/client"
+)
+
+const (
+	sendmailCF = "/etc/mail/sendmail.cf"
+	sendmailMC = "/etc/mail/sendmail.mc"
+	// probePatience is what connecting to a socket and negotiating may take.
+	probePatience = 10 * time.Second
+	postconfTime  = 20 * time.Second
+)
+
+// examineMTA looks at the MTA of this host, and tells the name that it says in
+// HELO.
+func examineMTA(ctx context.Context, cfg *config.Config, postfixDir string) ([]doctor.Finding, string) {
+	var listens []doctor.Socket
+	for _, l := range cfg.Listen {
+		listens = append(listens, doctor.Socket{Network: l.Addr.Network, Addr: l.Addr.Addr})
+	}
+	var all []doctor.Finding
+	var targets []doctor.Target
+	var helo string
+	postconf, found := findPostconf()
+	switch cf, err := os.ReadFile(sendmailCF); {
+	case found && (cfg.MTA != "sendmail" || err != nil):
+		p, err := readPostfix(ctx, postconf, postfixDir)
+		if err != nil {
+			return []doctor.Finding{{Level: doctor.Fail, Check: "mta", Subject: postconf, Message: err.Error(), Want: "a Postfix configuration that can be read"}}, ""
+		}
+		all, targets = doctor.Postfix(p, listens, cfg.Outbound.DaemonNames)
+		helo = p.Helo()
+	case err == nil:
+		mc, _ := os.ReadFile(sendmailMC)
+		conf := doctor.SendmailConf{CF: string(cf), MC: string(mc), Mode: func(dir string) (fs.FileMode, error) {
+			st, err := os.Stat(dir)
+			if err != nil {
+				return 0, err
+			}
+			return st.Mode(), nil
+		}}
+		all, targets = doctor.Sendmail(conf, listens)
+		helo = conf.Helo()
+	default:
+		return []doctor.Finding{doctor.NoMTA()}, ""
+	}
+	for _, t := range targets {
+		asUser, err := probeAs(ctx, t)
+		all = append(all, doctor.Reached(t, asUser, err))
+	}
+	return all, helo
+}
+
+// findPostconf looks where PATH of an ordinary user does not, too.
+func findPostconf() (string, bool) {
+	if p, err := exec.LookPath("postconf"); err == nil {
+		return p, true
+	}
+	for _, p := range []string{"/usr/sbin/postconf", "/usr/local/sbin/postconf"} {
+		if exists(p) {
+			return p, true
+		}
+	}
+	return "", false
+}
+
+func readPostfix(ctx context.Context, postconf, dir string) (doctor.PostfixConf, error) {
+	var base []string
+	if dir != "" {
+		base = []string{"-c", dir}
+	}
+	names := append(doctor.PostfixNames(), "config_directory")
+	// -x expands $name; before Postfix 2.10 it does not exist.
+	out, err := output(ctx, postconf, append(append(base[:len(base):len(base)], "-x"), names...)...)
+	if err != nil {
+		out, err = output(ctx, postconf, append(base[:len(base):len(base)], names...)...)
+	}
+	if err != nil {
+		return doctor.PostfixConf{}, err
+	}
+	p := doctor.PostfixConf{Main: doctor.ParsePostconf(out)}
+	if dir == "" {
+		dir = p.Main["config_directory"]
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "master.cf"))
+	if err != nil {
+		return doctor.PostfixConf{}, err
+	}
+	p.Master = string(text)
+	return p, nil
+}
+
+func output(ctx context.Context, name string, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, postconfTime)
+	defer cancel()
+	var stderr bytes.Buffer
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("%s: %w %s", name, err, strings.TrimSpace(stderr.String()))
+	}
+	return string(out), nil
+}
+
+// probeAs connects to a socket with the rights of the MTA's user, where we are
+// root: in a process of its own, since rights belong to one.
+func probeAs(ctx context.Context, t doctor.Target) (asUser bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, probePatience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "/proc/self/exe", "probe", t.Network, t.Addr)
+	cmd.Dir = "/"
+	if os.Geteuid() == 0 && t.User != "root" {
+		cred, err := credential(t.User)
+		if err != nil {
+			return false, err
+		}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: cred}
+	}
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		// Our own file may lie where that user cannot get at it.
+		return false, fmt.Errorf("not tried as user %s: %w", t.User, err)
+	}
+	err = cmd.Wait()
+	if text := strings.TrimSpace(stderr.String()); err != nil && text != "" {
+		err = errors.New(strings.TrimPrefix(text, "error: "))
+	}
+	return os.Geteuid() == 0, err
+}
+
+// credential is what initgroups(3) gives a user: Postfix's daemons get it, too.
+func credential(name string) (*syscall.Credential, error) {
+	u, err := user.Lookup(name)
+	if err != nil {
+		return nil, err
+	}
+	ids, err := u.GroupIds()
+	if err != nil {
+		return nil, err
+	}
+	c := &syscall.Credential{}
+	for _, s := range ids {
+		if n, err := strconv.ParseUint(s, 10, 32); err == nil {
+			c.Groups = append(c.Groups, uint32(n))
+		}
+	}
+	uid, errU := strconv.ParseUint(u.Uid, 10, 32)
+	gid, errG := strconv.ParseUint(u.Gid, 10, 32)
+	c.Uid, c.Gid = uint32(uid), uint32(gid)
+	return c, errors.Join(errU, errG)
+}
+
+// newProbe is doctor's other process: it connects, negotiates, and says nothing
+// but what went wrong.
+func newProbe() *cobra.Command {
+	return &cobra.Command{
+		Use:    "probe NETWORK ADDRESS",
+		Hidden: true,
+		Args:   cobra.ExactArgs(2),
+		RunE: func(_ *cobra.Command, args []string) error {
+			s, err := client.Dial(args[0], args[1])
+			if err != nil {
+				return fail("", "%w", err)
+			}
+			s.Close()
+			return nil
+		},
+	}
+}

@@ -1,0 +1,266 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sealmilter/sealmilter/auth"
+	"github.com/sealmilter/sealmilter/auth/header"
+	"github.com/sealmilter/sealmilter/auth/resolve"
+	"github.com/sealmilter/sealmilter/internal/secondopinion"
+	"github.com/sealmilter/sealmilter/milter"
+)
+
+const (
+	// maxMessage bounds what explain reads; MTAs take less by default.
+	maxMessage      = 256 << 20
+	explainPatience = 2 * time.Minute
+)
+
+// explainFlags are the flags of explain.
+type explainFlags struct {
+	config, zone                    string
+	ip, helo, mailFrom, user, name  string
+	rcpt                            []string
+	outbound, asJSON, mailFromGiven bool
+}
+
+func newExplain() *cobra.Command {
+	var f explainFlags
+	cmd := &cobra.Command{
+		Use:   "explain FILE",
+		Short: "tell why a message passes, fails, or is (not) signed",
+		Long: `Does with a message in a file (- is standard input) what the daemon would do, and
+tells every step: SPF term by term, each DKIM signature beside the verdict of a
+second implementation, DMARC, the Authentication-Results field, and the rule that
+decides. With --auth or --outbound the message is ours, and it tells which keys
+sign, or why none does. Without --ip, the client is the one in the topmost
+Received field that names one, and what stands above it was added on arrival and
+is left out. Changes nothing and sends nothing.`,
+		Example: `  sealmilter explain message.eml
+  sealmilter explain message.eml --ip 192.0.2.25 --helo mail.example.com --mail-from alice@example.com
+  sealmilter explain message.eml --auth alice@example.com`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f.mailFromGiven = cmd.Flags().Changed("mail-from")
+			ctx, cancel := context.WithTimeout(cmd.Context(), explainPatience)
+			defer cancel()
+			x, err := f.explain(ctx, cmd, args[0])
+			if err != nil {
+				return err
+			}
+			if f.asJSON {
+				return printJSON(cmd, x.report())
+			}
+			x.print(cmd.OutOrStdout())
+			return nil
+		},
+	}
+	configFlag(cmd, &f.config)
+	cmd.Flags().StringVar(&f.ip, "ip", "", "`address` of the SMTP client")
+	cmd.Flags().StringVar(&f.helo, "helo", "", "the `name` that it said in HELO")
+	cmd.Flags().StringVar(&f.name, "name", "", "the client's verified host `name`, for rules with client.name")
+	cmd.Flags().StringVar(&f.mailFrom, "mail-from", "", "`address` of MAIL FROM; \"\" is the null sender (default: the Return-Path field's)")
+	cmd.Flags().StringSliceVar(&f.rcpt, "rcpt", nil, "`addresses` of RCPT TO")
+	cmd.Flags().StringVar(&f.user, "auth", "", "the `user` that logged in: the message is ours")
+	cmd.Flags().BoolVar(&f.outbound, "outbound", false, "the message is ours, however it came")
+	cmd.Flags().StringVar(&f.zone, "zone", "", "ask this zone `file` in place of the DNS: NAME TYPE DATA lines")
+	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// explained is what explain found.
+type explained struct {
+	milter.Explanation
+	question   milter.Question
+	authservID string
+	guessed    bool // the client was taken from Received
+	left       int  // fields on top that were left out
+	// second has a verdict a signature, in order: of the message as it is when
+	// it comes in, and as we would send it when it is ours.
+	second    []secondopinion.Verdict
+	secondErr error
+}
+
+func (f *explainFlags) explain(ctx context.Context, cmd *cobra.Command, path string) (*explained, error) {
+	kf := keyFlags{config: f.config}
+	cfg, err := kf.load(cmd)
+	if err != nil {
+		return nil, err
+	}
+	q, guessed, left, err := f.question(cmd, path)
+	if err != nil {
+		return nil, err
+	}
+	q.Sendmail = cfg.MTA == "sendmail"
+	r, closeResolver, err := openResolver(cfg, f.zone)
+	if err != nil {
+		return nil, err
+	}
+	defer closeResolver()
+	store, problems := loadKeys(cfg, nil)
+	a := &app{log: slog.New(slog.DiscardHandler), resolver: r}
+	x := &explained{question: q, guessed: guessed, left: left, authservID: cfg.AuthservID}
+	x.Explanation = milter.Explain(ctx, a.setup(cfg, store), q)
+	h := q.Header
+	if x.Direction == auth.Outbound {
+		printKeyProblems(cmd.ErrOrStderr(), problems)
+		h = x.Header
+	}
+	x.second, x.secondErr = secondopinion.VerifyMessage(io.MultiReader(strings.NewReader(rawHeader(h)), strings.NewReader(q.Body)),
+		func(name string) ([]string, error) {
+			answer, err := r.LookupTXT(ctx, name)
+			if resolve.Void(err) {
+				return nil, nil
+			}
+			return answer.Records, err
+		})
+	return x, nil
+}
+
+func rawHeader(h header.Fields) string {
+	var b strings.Builder
+	for _, f := range h {
+		b.WriteString(f.Raw())
+	}
+	return b.String() + "\r\n"
+}
+
+// question reads the message and finds out what the flags do not say.
+func (f *explainFlags) question(cmd *cobra.Command, path string) (q milter.Question, guessed bool, left int, err error) {
+	raw, err := readMessage(cmd, path)
+	if err != nil {
+		return q, false, 0, err
+	}
+	q.Header, q.Body = splitMessage(raw)
+	q.Helo, q.MailFrom, q.AuthUser, q.Recipients = f.helo, trimAngles(f.mailFrom), f.user, f.rcpt
+	if !f.mailFromGiven {
+		v, _ := q.Header.First("Return-Path")
+		q.MailFrom = trimAngles(header.Unfold(v))
+	}
+	if f.outbound {
+		q.Listener = auth.Outbound
+	}
+	q.Client = milter.Client{Family: 'U', Port: 25000, Name: f.name}
+	if f.ip != "" {
+		ip, err := netip.ParseAddr(strings.TrimPrefix(strings.Trim(f.ip, "[]"), "IPv6:"))
+		if err != nil {
+			return q, false, 0, &failure{err: fmt.Errorf("--ip: %w", err), hint: "an address, as 192.0.2.25", code: exitUsage}
+		}
+		q.Client.IP = ip.Unmap().WithZone("")
+	}
+	ours := f.outbound || f.user != ""
+	if at, ip, helo, ok := arrival(q.Header); ok && !ours && (f.ip == "" || ip == q.Client.IP) {
+		guessed = f.ip == ""
+		q.Client.IP, left = ip, at+1
+		if q.Helo == "" {
+			q.Helo = helo
+		}
+	} else {
+		left = delivered(q.Header)
+	}
+	q.Header = q.Header[left:]
+	switch {
+	case q.Client.IP.Is4():
+		q.Client.Family = '4'
+	case q.Client.IP.Is6():
+		q.Client.Family = '6'
+	case !ours:
+		return q, false, 0, &failure{err: fmt.Errorf("no Received field names the client"), code: exitUsage,
+			hint: "say who handed the message over: --ip and --helo, or --auth USER for one of ours"}
+	}
+	return q, guessed, left, nil
+}
+
+func readMessage(cmd *cobra.Command, path string) (string, error) {
+	in := cmd.InOrStdin()
+	if path != "-" {
+		file, err := os.Open(path)
+		if err != nil {
+			return "", fail("give the file of a message, or - for standard input", "%w", err)
+		}
+		defer file.Close()
+		in = file
+	}
+	raw, err := io.ReadAll(io.LimitReader(in, maxMessage+1))
+	if err == nil && len(raw) > maxMessage {
+		err = fmt.Errorf("%s is over %d MiB", path, maxMessage>>20)
+	}
+	if err != nil {
+		return "", fail("", "%w", err)
+	}
+	return string(raw), nil
+}
+
+// splitMessage cuts a message into its fields and its body, with CRLF line
+// ends. An mbox's first line is left out; a line that is no field begins the
+// body, as in Postfix.
+func splitMessage(raw string) (header.Fields, string) {
+	raw = strings.ReplaceAll(strings.ReplaceAll(raw, "\r\n", "\n"), "\n", "\r\n")
+	if strings.HasPrefix(raw, "From ") {
+		_, raw, _ = strings.Cut(raw, "\r\n")
+	}
+	var h header.Fields
+	for raw != "" {
+		line, rest, _ := strings.Cut(raw, "\r\n")
+		if line == "" {
+			return h, rest
+		}
+		name, value, ok := strings.Cut(line, ":")
+		switch {
+		case (line[0] == ' ' || line[0] == '\t') && len(h) > 0:
+			h[len(h)-1].Value += "\r\n" + line
+		case !ok || strings.ContainsAny(strings.TrimRight(name, " \t"), " \t") || strings.TrimSpace(name) == "":
+			return h, raw
+		default:
+			h = append(h, header.Field{Name: name, Value: value})
+		}
+		raw = rest
+	}
+	return h, ""
+}
+
+// arrival finds the Received field of the host that took the message from
+// outside: the topmost that names a client other than the host itself. at is
+// its place.
+func arrival(h header.Fields) (at int, ip netip.Addr, helo string, ok bool) {
+	for i, f := range h {
+		if !f.Is("Received") {
+			continue
+		}
+		ip, ok := milter.ReceivedFrom(f.Value)
+		if !ok || ip.IsLoopback() {
+			continue
+		}
+		if words := strings.Fields(header.Unfold(f.Value)); len(words) > 1 {
+			helo = words[1]
+		}
+		return i, ip, helo, true
+	}
+	return 0, netip.Addr{}, "", false
+}
+
+// delivered counts the fields on top that the delivery into a mailbox added.
+func delivered(h header.Fields) int {
+	for i, f := range h {
+		switch {
+		case f.Is("Return-Path"), f.Is("Delivered-To"), f.Is("X-Original-To"), f.Is("Envelope-To"):
+		case f.Is("Received") && strings.Contains(header.Unfold(f.Value), "with LMTP"):
+		default:
+			return i
+		}
+	}
+	return len(h)
+}
+
+func trimAngles(s string) string {
+	return strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(s), "<"), ">")
+}

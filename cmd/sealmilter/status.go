@@ -1,0 +1,211 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"syscall"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sealmilter/sealmilter/internal/config"
+)
+
+// adminFlags say where the daemon's admin socket is.
+type adminFlags struct{ config, socket string }
+
+func (f *adminFlags) add(cmd *cobra.Command) {
+	configFlag(cmd, &f.config)
+	cmd.Flags().StringVar(&f.socket, "socket", "", "admin socket, as unix:/PATH (default: admin of the configuration)")
+}
+
+// address finds the socket. A configuration that is bad now, or that we may not
+// read, is no reason not to ask the daemon: the usual place serves then.
+func (f *adminFlags) address() (string, error) {
+	if f.socket != "" {
+		at, err := config.ParseAddress(f.socket)
+		if err != nil || at.Network != "unix" {
+			return "", &failure{err: fmt.Errorf("--socket: %q is no unix socket", f.socket), hint: "unix:/run/sealmilter/admin.sock", code: exitUsage}
+		}
+		return at.Addr, nil
+	}
+	cfg, _ := config.Load(f.config)
+	if cfg == nil {
+		cfg = config.Default()
+	}
+	if cfg.Admin.Addr == "" {
+		return "", fail("set admin: unix:/run/sealmilter/admin.sock and restart the daemon", "the configuration has no admin socket")
+	}
+	return cfg.Admin.Addr, nil
+}
+
+// ask sends one request to the daemon and decodes its answer into out.
+func (f *adminFlags) ask(ctx context.Context, method, path string, out any) error {
+	addr, err := f.address()
+	if err != nil {
+		return err
+	}
+	client := http.Client{Timeout: reloadTime, Transport: &http.Transport{DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", addr)
+		}}}
+	req, err := http.NewRequestWithContext(ctx, method, "http://sealmilter"+path, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := client.Do(req)
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return fail("run it as root (sudo)", "the admin socket %s refuses us", addr)
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		return fail("systemctl status sealmilter; or name its configuration with --config", "no daemon listens at %s", addr)
+	case err != nil:
+		return fail("", "%w", err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 64<<20))
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", resp.Status, strings.TrimSpace(string(body)))
+	}
+	if err == nil {
+		err = json.Unmarshal(body, out)
+	}
+	if err != nil {
+		return fail("", "the daemon's answer: %w", err)
+	}
+	return nil
+}
+
+func newStatus() *cobra.Command {
+	var f adminFlags
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "tell how the running daemon is",
+		Long: `Asks the running daemon what it runs with: its configuration, its keys and
+whether each proved itself, and what it has counted. Exit code 1 when there is no
+daemon, when it runs with an older configuration because the file is bad, or when
+a key does not prove itself.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var r statusReport
+			if err := f.ask(cmd.Context(), http.MethodGet, "/status", &r); err != nil {
+				return err
+			}
+			if asJSON {
+				if err := printJSON(cmd, r); err != nil {
+					return err
+				}
+			} else if err := r.print(cmd.OutOrStdout()); err != nil {
+				return err
+			}
+			if !r.healthy() {
+				return errShown
+			}
+			return nil
+		},
+	}
+	f.add(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func (r *statusReport) healthy() bool {
+	return !r.Degraded && !slices.ContainsFunc(r.Keys, func(k keyInfo) bool { return k.Proof != "ok" && k.Proof != proofPending })
+}
+
+func (r *statusReport) print(w io.Writer) error {
+	state := "running"
+	if r.Degraded {
+		state = "DEGRADED: " + r.Config + " is bad, and what worked before is in use"
+	}
+	fmt.Fprintf(w, "sealmilter %s: %s\n", r.Version, state)
+	line(w, "pid", fmt.Sprintf("%d, for %s", r.PID, time.Duration(r.Uptime)*time.Second))
+	line(w, "id", r.AuthservID)
+	line(w, "config", fmt.Sprintf("%s, read %s", r.Running, r.Loaded.Format(time.RFC3339)))
+	for _, l := range r.Listeners {
+		line(w, "listens", l)
+	}
+	for _, d := range r.Keyless {
+		line(w, "no key", d+": its mail goes out unsigned; sealmilter keys new "+d)
+	}
+	for _, p := range r.Problems {
+		line(w, p.Severity, p.Place+": "+p.Message)
+	}
+	fmt.Fprintln(w)
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, "KEY\tALGORITHM\tSIGNS\tPROOF")
+	for _, k := range r.Keys {
+		sign := "no"
+		if k.Signs {
+			sign = "yes"
+		}
+		fmt.Fprintf(tw, "%s._domainkey.%s\t%s\t%s\t%s\n", k.Selector, k.Domain, k.Algorithm, sign, k.Proof)
+	}
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	names := make([]string, 0, len(r.Counters))
+	for n := range r.Counters {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	for _, n := range names {
+		fmt.Fprintf(w, "%10.0f  %s\n", r.Counters[n], n)
+	}
+	return nil
+}
+
+func newReload() *cobra.Command {
+	var f adminFlags
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "reload",
+		Short: "have the running daemon read its configuration and keys again",
+		Long: `Has the running daemon read its configuration and its keys again, as SIGHUP does,
+and prints what was wrong with them. A bad configuration changes nothing: the old
+one stays in use, and the exit code is 1.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var r reloadReport
+			if err := f.ask(cmd.Context(), http.MethodPost, "/reload", &r); err != nil {
+				return err
+			}
+			if asJSON {
+				if err := printJSON(cmd, r); err != nil {
+					return err
+				}
+			} else {
+				for _, p := range r.Problems {
+					fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s: %s\n", p.Severity, p.Place, p.Message)
+					if p.Hint != "" {
+						fmt.Fprintf(cmd.ErrOrStderr(), "hint: %s\n", p.Hint)
+					}
+				}
+			}
+			switch {
+			case !r.OK && asJSON:
+				return errShown
+			case !r.OK:
+				return fail("correct what is wrong, then reload again", "nothing was reloaded: the old configuration stays in use")
+			case !asJSON:
+				fmt.Fprintln(cmd.OutOrStdout(), "reloaded")
+			}
+			return nil
+		},
+	}
+	f.add(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}

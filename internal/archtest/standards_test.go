@@ -1,0 +1,186 @@
+package archtest
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// root is the repository, seen from this folder.
+const root = "../.."
+
+// standardsRow is a row of docs/standards.md: its last two cells.
+type standardsRow struct {
+	line        int
+	file, tests string
+}
+
+func standardsRows(text string) []standardsRow {
+	var rows []standardsRow
+	n := 0
+	for line := range strings.Lines(text) {
+		n++
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
+		if len(cells) < 3 || strings.Contains(line, "|---") || strings.TrimSpace(cells[len(cells)-1]) == "test" {
+			continue
+		}
+		rows = append(rows, standardsRow{n, strings.TrimSpace(cells[len(cells)-2]), strings.TrimSpace(cells[len(cells)-1])})
+	}
+	return rows
+}
+
+var (
+	// `path` name name
+	fileItem = regexp.MustCompile("^`([^`]+)`((?: \\w+)*)$")
+	// `folder` TestName "text of a case"
+	testItem = regexp.MustCompile("^(?:`([^`]+)` )?((?:Test|Fuzz|Benchmark)\\w+)(?: \"([^\"]+)\")?$")
+)
+
+// tree is a repository; the text of each folder's tests is read once.
+type tree struct {
+	dir   string
+	tests map[string]string
+}
+
+func newTree(dir string) *tree { return &tree{dir, map[string]string{}} }
+
+// wrong says what a row names that does not exist.
+func (r standardsRow) wrong(repo *tree) []string {
+	var wrong []string
+	say := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
+	folders := map[string]bool{}
+	for item := range strings.SplitSeq(r.file, ", ") {
+		m := fileItem.FindStringSubmatch(item)
+		if m == nil {
+			say("%q is not `file` and names in it", item)
+			continue
+		}
+		folders[path.Dir(m[1])] = true
+		info, err := os.Stat(filepath.Join(repo.dir, m[1]))
+		if err != nil {
+			say("no file %s", m[1])
+			continue
+		}
+		if info.IsDir() {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(repo.dir, m[1]))
+		for _, name := range strings.Fields(m[2]) {
+			if found, _ := regexp.Match(`\b`+name+`\b`, text); err != nil || !found {
+				say("nothing called %s in %s", name, m[1])
+			}
+		}
+	}
+	if r.tests == "none" {
+		return wrong
+	}
+	for item := range strings.SplitSeq(r.tests, ", ") {
+		m := testItem.FindStringSubmatch(item)
+		if m == nil {
+			say("%q is not a test", item)
+			continue
+		}
+		in := folders
+		if m[1] != "" {
+			in = map[string]bool{m[1]: true}
+		}
+		if !repo.hasTest(in, m[2], m[3]) {
+			say("no test %s", item)
+		}
+	}
+	return wrong
+}
+
+// hasTest looks for a test function, and for the text of a case beside it.
+func (repo *tree) hasTest(folders map[string]bool, name, caseText string) bool {
+	for folder := range folders {
+		if _, ok := repo.tests[folder]; !ok {
+			repo.tests[folder] = repo.read(folder)
+		}
+		text := repo.tests[folder]
+		if strings.Contains(text, "\nfunc "+name+"(") && strings.Contains(text, caseText) {
+			return true
+		}
+	}
+	return false
+}
+
+// read joins the test files of a folder.
+func (repo *tree) read(folder string) string {
+	var all strings.Builder
+	files, _ := filepath.Glob(filepath.Join(repo.dir, folder, "*_test.go"))
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			continue // a test in it is not found, and that is reported
+		}
+		all.Write(text)
+	}
+	return all.String()
+}
+
+// TestStandards: whatever docs/standards.md names exists.
+func TestStandards(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "docs/standards.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := standardsRows(string(text))
+	if len(rows) < 100 {
+		t.Fatalf("only %d rows found", len(rows))
+	}
+	repo := newTree(root)
+	for _, r := range rows {
+		for _, w := range r.wrong(repo) {
+			t.Errorf("docs/standards.md:%d: %s", r.line, w)
+		}
+	}
+}
+
+// The check itself must be able to fail.
+func TestStandardsRefuses(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"a/a.go":      "package a\n\nfunc obey() {}\n",
+		"a/a_test.go": "package a\n\nfunc TestObey(t *testing.T) { run(\"case one\") }\n",
+		"b/b_test.go": "package b\n\nfunc TestFromAfar(t *testing.T) {}\n",
+	} {
+		p := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(p, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const head = "| section | what | file | test |\n|---|---|---|---|\n"
+	for row, want := range map[string]string{
+		"| §1 | x | `a/a.go` | TestObey |":                                 "",
+		"| §1 | x | `a/a.go` obey | TestObey \"case\", `b` TestFromAfar |": "",
+		"| §1 | x | `a/a.go`, `b` | none |":                                "",
+		"| x | `a/a.go` | TestObey |":                                      "",
+		"| §1 | x | `a/gone.go` | TestObey |":                              "no file a/gone.go",
+		"| §1 | x | `a/a.go` disobey | TestObey |":                         "nothing called disobey in a/a.go",
+		"| §1 | x | `a/a.go` obe | TestObey |":                             "nothing called obe in a/a.go",
+		"| §1 | x | a/a.go | TestObey |":                                   "\"a/a.go\" is not `file` and names in it; no test TestObey",
+		"| §1 | x | `a/a.go` | TestObe |":                                  "no test TestObe",
+		"| §1 | x | `a/a.go` | TestFromAfar |":                             "no test TestFromAfar",
+		"| §1 | x | `a/a.go` | `b` TestObey |":                             "no test `b` TestObey",
+		"| §1 | x | `a/a.go` | TestObey \"case two\" |":                    `no test TestObey "case two"`,
+		"| §1 | x | `a/a.go` |  |":                                         `"" is not a test`,
+		"| §1 | x | `a/a.go` | by hand |":                                  `"by hand" is not a test`,
+	} {
+		rows := standardsRows(head + row + "\n")
+		if len(rows) != 1 || rows[0].line != 3 {
+			t.Errorf("%s: rows %v", row, rows)
+			continue
+		}
+		if got := strings.Join(rows[0].wrong(newTree(dir)), "; "); got != want {
+			t.Errorf("%s: %q, want %q", row, got, want)
+		}
+	}
+}

@@ -1,0 +1,109 @@
+package doctor
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sealmilter/sealmilter/auth/dkim"
+	"github.com/sealmilter/sealmilter/auth/resolve"
+	"github.com/sealmilter/sealmilter/keys"
+)
+
+// dkimKey compares a key on disk with what the DNS shows (RFC 6376 §3.6).
+func dkimKey(ctx context.Context, r resolve.Resolver, d Domain, k *keys.Key) Finding {
+	f := Finding{Level: Fail, Check: "dkim", Subject: k.Name(), Want: keys.Record(k), Paste: txt(k.Name(), keys.Record(k))}
+	missing := Fail
+	if k.Algorithm() == keys.Ed25519SHA256 {
+		missing = Warn // receivers then rely on the RSA signature
+	}
+	a, err := r.LookupTXT(ctx, k.Name())
+	switch {
+	case resolve.Temporary(err):
+		return unknown("dkim", k.Name(), err)
+	case err != nil:
+		f.Level = missing
+		f.Message = "the record of " + k.Path() + " is not in the DNS: signatures with it fail"
+		f.Seen = voidWord(err)
+		// A panel that takes names relative to the zone adds the domain to a
+		// full name.
+		if doubled := k.Name() + "." + d.SDID; resolve.CheckName(doubled) == nil {
+			if b, err := r.LookupTXT(ctx, doubled); err == nil {
+				f.Level = Fail
+				f.Message = "the record stands one domain too deep, because the DNS panel adds the domain to the name: type the name without ." + d.SDID
+				f.Seen = txt(doubled, clip(b.Records[0]))
+			}
+		}
+		return f
+	}
+	f.Seen = clip(strings.Join(a.Records, "  and  "))
+	if len(a.Records) > 1 {
+		// RFC 6376 §3.6.2.2: with several records the results are undefined.
+		f.Message = fmt.Sprintf("%d TXT records at this name, so that receivers may take the wrong one: leave only ours", len(a.Records))
+		return f
+	}
+	rec, err := dkim.ParseKeyRecord(a.Records[0])
+	if err != nil {
+		f.Message = "the record cannot be read: " + clip(err.Error()) + mangled(a.Records[0], keys.Record(k))
+		return f
+	}
+	return judgeRecord(f, rec, a.Records[0], k)
+}
+
+func judgeRecord(f Finding, rec *dkim.KeyRecord, text string, k *keys.Key) Finding {
+	typ, _, _ := strings.Cut(k.Algorithm(), "-")
+	switch {
+	case rec.Revoked:
+		f.Message = "the record revokes the key (p= is empty)"
+	case rec.Type != typ:
+		f.Message = fmt.Sprintf("the record is for a %s key, ours is %s", clip(rec.Type), typ)
+	case !samePublic(rec, k):
+		f.Message = "the record holds another key than " + k.Path() + mangled(text, keys.Record(k))
+	case rec.Hashes != nil && !slices.Contains(rec.Hashes, "sha256"):
+		f.Message = "h= of the record does not allow sha256"
+	case rec.Services != nil && !slices.Contains(rec.Services, "*") && !slices.Contains(rec.Services, "email"):
+		f.Message = "s= of the record does not allow mail"
+	case rec.Testing:
+		// §3.6.1 t=y: such mail is treated like unsigned mail.
+		f.Level, f.Message = Warn, "t=y: receivers treat the signatures as if there were none"
+	case typ == "rsa" && k.Bits() < 2048:
+		f.Level, f.Want = Warn, "an RSA key of 2048 bits (RFC 8301 section 3.2)"
+		f.Message, f.Paste = fmt.Sprintf("the key has only %d bits", k.Bits()), "sealmilter keys new "+k.Domain
+	default:
+		return Finding{Level: Pass, Check: f.Check, Subject: f.Subject, Message: fmt.Sprintf("the record holds the key of %s (%s, %d bits)", k.Path(), typ, k.Bits())}
+	}
+	return f
+}
+
+func samePublic(rec *dkim.KeyRecord, k *keys.Key) bool {
+	if rec.Public == nil {
+		return false
+	}
+	a, errA := x509.MarshalPKIXPublicKey(rec.Public)
+	b, errB := x509.MarshalPKIXPublicKey(k.Public())
+	return errA == nil && errB == nil && bytes.Equal(a, b)
+}
+
+// mangled names what DNS panels commonly do to a long record.
+func mangled(seen, want string) string {
+	switch {
+	case seen != "" && len(seen) < len(want) && strings.HasPrefix(want, seen):
+		return fmt.Sprintf("; it is cut off after %d bytes: enter it as several strings of at most 255 bytes each", len(seen))
+	case strings.ContainsAny(seen, `"`):
+		return `; quotation marks are part of it: enter the value without them`
+	case strings.Contains(seen, `\`):
+		return `; backslashes are part of it: enter ; without a backslash`
+	}
+	return ""
+}
+
+func voidWord(err error) string {
+	if errors.Is(err, resolve.ErrNXDomain) {
+		return "no such name (NXDOMAIN)"
+	}
+	return "the name has no such record"
+}

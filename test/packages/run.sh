@@ -1,0 +1,255 @@
+#!/bin/bash
+# The package test: a Debian with Postfix is booted with systemd-nspawn, without
+# a network, and the deb lives its whole life in it. Then the rpm is installed,
+# verified and erased in a root of its own. Needs root, debootstrap,
+# systemd-container and rpm; `apt-get install` brings what is missing.
+#
+#   LAB     folder for the Debian tree, which is kept (default /var/tmp/sealmilter-packages)
+#   MIRROR  where debootstrap gets its packages (default: what apt uses here)
+#   SUITE   default bookworm
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+LAB=${LAB:-/var/tmp/sealmilter-packages}
+SUITE=${SUITE:-bookworm}
+GO=${GO:-go}
+work=$LAB/run
+box=$work/box
+pid=""
+
+step() { printf '\n== %s\n' "$*"; }
+ok() { printf '   ok: %s\n' "$*"; }
+die() {
+	printf 'FAIL: %s\n' "$*" >&2
+	[ -z "$pid" ] || inside journalctl --no-pager -n 40 -u sealmilter -u sealmilter.socket -u postfix@- >&2 || true
+	exit 1
+}
+
+# --- the machine ---
+
+missing=""
+for tool in debootstrap:debootstrap systemd-nspawn:systemd-container rpm:rpm; do
+	command -v "${tool%:*}" >/dev/null || missing="$missing ${tool#*:}"
+done
+[ -z "$missing" ] || DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing
+
+tree=$LAB/$SUITE
+if [ ! -e "$tree/.complete" ]; then
+	step "debootstrap $SUITE (once)"
+	rm -rf "$tree"
+	mkdir -p "$LAB"
+	mirror=${MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 2>/dev/null | head -1)}
+	debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,postfix "$SUITE" "$tree" ${mirror:+"$mirror"} >"$LAB/debootstrap.log" 2>&1 ||
+		{ tail -20 "$LAB/debootstrap.log"; exit 1; }
+	touch "$tree/.complete"
+fi
+
+boot() {
+	systemd-nspawn -q -b -D "$box" --register=no --keep-unit --private-network --hostname=mail.example.com \
+		--resolv-conf=off --timezone=off --console=pipe >>"$work/console" 2>&1 </dev/null &
+	nspawn=$!
+	for _ in $(seq 100); do
+		pid=$(pgrep -P $nspawn || true)
+		[ -n "$pid" ] && nsenter -t "$pid" -a systemctl is-system-running --wait >/dev/null 2>&1 && return
+		[ -n "$pid" ] && [ "$(nsenter -t "$pid" -a systemctl is-system-running 2>/dev/null)" = degraded ] && return
+		sleep 0.2
+	done
+	die "the machine does not boot: $(tail -5 "$work/console")"
+}
+halt() {
+	[ -n "$pid" ] || return 0
+	nsenter -t "$pid" -a systemctl poweroff >/dev/null 2>&1 || true
+	for _ in $(seq 150); do kill -0 $nspawn 2>/dev/null || break; sleep 0.2; done
+	kill -KILL $nspawn 2>/dev/null || true
+	wait $nspawn 2>/dev/null || true
+	pid=""
+}
+inside() { nsenter -t "$pid" -a env PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C DEBIAN_FRONTEND=noninteractive "$@"; }
+shell() { inside sh -c "$1"; }
+trap 'halt; rm -rf "$work"' EXIT
+
+# --- what is looked at ---
+
+mailbox=/var/mail/bob
+daemon() { inside systemctl show -P MainPID sealmilter; }
+active() { inside systemctl is-active --quiet "$1" || die "$1 is not active"; }
+count() { shell "grep -c '^$1' $mailbox 2>/dev/null || true"; }
+settle() { # until the queue is empty
+	for _ in $(seq 100); do
+		[ -z "$(shell 'find /var/spool/postfix/incoming /var/spool/postfix/active /var/spool/postfix/maildrop -type f')" ] && return
+		sleep 0.2
+	done
+	die "mail is stuck: $(inside mailq)"
+}
+# One message must be taken, in $1 seconds, and arrive signed by both keys.
+signed_within() {
+	shell ": >$mailbox"
+	local began took
+	began=$(date +%s%N)
+	inside /root/smtpstream -clients 1 -messages 1 -pause 0 >"$work/one" || { cat "$work/one"; die "message refused"; }
+	took=$((($(date +%s%N) - began) / 1000000))
+	settle
+	[ "$(count DKIM-Signature:)" = 2 ] || die "not signed twice: $(shell "cat $mailbox")"
+	[ $took -le $(($1 * 1000)) ] || die "took $took ms, more than $1 s"
+	ok "taken after $took ms, signed twice"
+}
+stream_start() {
+	shell ": >$mailbox"
+	inside sh -c 'echo $$ >/run/stream.pid; exec /root/smtpstream "$@"' stream "$@" >"$work/stream" 2>&1 &
+	stream=$!
+}
+# All sessions were served, and each message that was taken is signed.
+stream_end() {
+	shell 'kill -TERM $(cat /run/stream.pid)'
+	wait $stream || { cat "$work/stream"; die "the stream was refused or answered otherwise"; }
+	tail -1 "$work/stream" | sed 's/^/   /'
+	settle
+	local delivered
+	delivered=$(sed -n 's/.*delivered=\([0-9]*\) .*/\1/p' "$work/stream")
+	[ "$delivered" -gt 0 ] || die "no message in the stream"
+	[ "$(count 'From ')" = "$delivered" ] || die "$delivered messages taken, $(count 'From ') arrived"
+	[ "$(count DKIM-Signature:)" = $((2 * delivered)) ] || die "$delivered messages, $(count DKIM-Signature:) signatures"
+	ok "nobody refused, $delivered messages, all signed"
+}
+
+# --- go ---
+
+step "packages"
+rm -rf "$work"
+mkdir -p "$work"
+ARCHS=$($GO env GOHOSTARCH)
+export ARCHS
+PACKAGE_VERSION=1.0.0 packaging/build.sh "$work/v1" >/dev/null
+PACKAGE_VERSION=1.0.1 packaging/build.sh "$work/v2" >/dev/null
+CGO_ENABLED=0 $GO build -o "$work/smtpstream" ./test/packages/smtpstream
+
+cp -a "$tree" "$box"
+cp "$work"/v1/*.deb "$box/root/one.deb"
+cp "$work"/v2/*.deb "$box/root/two.deb"
+cp "$work/smtpstream" "$box/root/"
+echo mail.example.com >"$box/etc/hostname"
+printf '127.0.0.1 mail.example.com mail localhost\n' >"$box/etc/hosts"
+echo 'nameserver 127.0.0.1' >"$box/etc/resolv.conf"
+cat >"$box/etc/postfix/main.cf" <<'END'
+compatibility_level = 3.6
+myhostname = mail.example.com
+mydestination = $myhostname, example.com, localhost
+mynetworks = 127.0.0.0/8
+alias_maps =
+local_recipient_maps =
+END
+chroot "$box" useradd -m bob
+chroot "$box" install -o bob -g mail -m 0660 /dev/null $mailbox
+boot
+
+step "install beside Postfix"
+inside dpkg -i /root/one.deb 2>&1 | sed 's/^/   | /'
+active sealmilter.socket
+active sealmilter.service
+grep -Eq '^smtp +inet +n +- +y ' "$box/etc/postfix/master.cf" || die "this Postfix has no chroot"
+[ "$(shell 'stat -c "%U %G %a" /var/spool/postfix/sealmilter/milter.sock')" = "sealmilter postfix 660" ] || die "socket: $(shell 'ls -l /var/spool/postfix/sealmilter')"
+[ "$(shell "stat -c %U /proc/$(daemon)")" = sealmilter ] || die "the daemon is not sealmilter"
+[ "$(shell "sed -n 's/^CapPrm:[[:space:]]*//p' /proc/$(daemon)/status")" = 0000000000000000 ] || die "the daemon has capabilities"
+exposure=$(inside systemd-analyze security --no-pager sealmilter.service | sed -n 's/.*Overall exposure level.*: \([0-9.]*\).*/\1/p')
+awk "BEGIN {exit !($exposure <= 1.5)}" || die "systemd-analyze security: $exposure"
+inside systemd-analyze verify --man=no sealmilter.service sealmilter.socket || die "systemd-analyze verify"
+ok "socket in the chroot, user sealmilter, no capabilities, exposure $exposure"
+
+step "configure"
+shell 'sealmilter keys new example.com && sed -i "s/domains: \[\]/domains: [example.com]/" /etc/sealmilter/milter.yaml && sealmilter check --quiet && systemctl reload sealmilter' >/dev/null
+postfix_start=$(inside systemctl show -P ActiveEnterTimestampMonotonic postfix@-)
+inside postconf -e 'smtpd_milters = unix:sealmilter/milter.sock' 'non_smtpd_milters = unix:sealmilter/milter.sock' 'milter_default_action = tempfail'
+inside postfix reload 2>/dev/null
+signed_within 2
+shell ": >$mailbox; printf 'From: alice@example.com\nTo: bob@example.com\n\nhi\n' | sendmail -f alice@example.com bob@example.com"
+for _ in $(seq 50); do [ "$(count 'From ')" = 1 ] && break; sleep 0.2; done
+[ "$(count DKIM-Signature:)" = 2 ] || die "sendmail(1): not signed: $(shell "cat $mailbox")"
+[ "$(inside systemctl show -P ActiveEnterTimestampMonotonic postfix@-)" = "$postfix_start" ] || die "Postfix was restarted"
+ok "the sendmail command's mail too; Postfix was not restarted"
+
+step "ten restarts under a stream of sessions"
+stream_start -clients 12 -pause 4s
+for i in $(seq 10); do inside systemctl restart sealmilter; printf '   restart %s\n' "$i"; done
+stream_end
+
+step "kill -9"
+inside kill -KILL "$(daemon)"
+signed_within 1
+
+step "a daemon that hangs (SIGSTOP)"
+restarts=$(inside systemctl show -P NRestarts sealmilter)
+inside kill -STOP "$(daemon)"
+signed_within 25
+[ "$(inside systemctl show -P NRestarts sealmilter)" -gt "$restarts" ] || die "the watchdog did not restart it"
+ok "restarted by the watchdog"
+
+step "upgrade under a stream of sessions"
+old=$(daemon)
+stream_start -clients 4 -pause 3s
+inside dpkg -i /root/two.deb >"$work/upgrade" 2>&1 || { cat "$work/upgrade"; die "upgrade"; }
+stream_end
+[ "$(daemon)" != "$old" ] || die "the old process runs on"
+[ "$(inside sealmilter version)" = "sealmilter 1.0.1" ] || die "$(inside sealmilter version)"
+
+step "bad configuration: upgrade, restart, reboot"
+shell 'cp /etc/sealmilter/milter.yaml /root/good.yaml; echo "nonsense: true" >>/etc/sealmilter/milter.yaml'
+old=$(daemon)
+inside dpkg -i /root/two.deb >"$work/upgrade" 2>&1 || { cat "$work/upgrade"; die "dpkg must not fail"; }
+grep -q 'OLD PROCESS GOES ON' "$work/upgrade" || { cat "$work/upgrade"; die "it does not say that the old process is kept"; }
+grep -q 'milter.yaml:[0-9]*: ' "$work/upgrade" || die "it does not say what is wrong"
+[ "$(daemon)" = "$old" ] || die "the old process was not kept"
+ok "the upgrade keeps the old process and says so"
+inside systemctl restart sealmilter
+signed_within 2
+halt
+boot
+signed_within 5
+shell 'journalctl -b -u sealmilter | grep -q "last configuration that worked"' || die "the log does not say so"
+ok "mail is signed after a reboot, with the last configuration that worked"
+shell 'cp /root/good.yaml /etc/sealmilter/milter.yaml; systemctl reload sealmilter'
+
+step "a crash loop does not close the socket"
+shell 'mv /var/lib/sealmilter/last-good /root; echo "nonsense: true" >>/etc/sealmilter/milter.yaml; systemctl restart sealmilter' 2>/dev/null || true
+for _ in $(seq 60); do [ "$(inside systemctl show -P NRestarts sealmilter)" -ge 10 ] && break; sleep 0.5; done
+active sealmilter.socket
+shell 'cp /root/good.yaml /etc/sealmilter/milter.yaml'
+signed_within 5
+
+step "remove"
+inside dpkg -r sealmilter >"$work/remove" 2>&1 || { cat "$work/remove"; die "remove"; }
+grep -q 'Postfix is still told' "$work/remove" || die "no warning about the MTA: $(cat "$work/remove")"
+shell 'postconf -X smtpd_milters non_smtpd_milters && postfix reload' 2>/dev/null
+shell 'test -f /etc/sealmilter/milter.yaml && ls /var/lib/sealmilter/keys/example.com/*.pem >/dev/null' || die "configuration or keys are gone"
+shell '! test -e /var/spool/postfix/sealmilter && ! test -e /run/sealmilter' || die "sockets are left"
+! inside systemctl is-active --quiet sealmilter.socket || die "the socket unit is active"
+ok "configuration and keys stay, sockets are gone, the MTA's lines are warned of"
+
+step "install again, purge"
+inside dpkg -i /root/two.deb >/dev/null 2>&1 || die "install again"
+active sealmilter.service
+inside dpkg -P sealmilter >"$work/purge" 2>&1 || { cat "$work/purge"; die "purge"; }
+grep -q 'private keys stay' "$work/purge" || die "purge does not speak of the keys: $(cat "$work/purge")"
+shell 'ls /var/lib/sealmilter/keys/example.com/*.pem >/dev/null' || die "purge removed keys"
+shell '! test -e /etc/sealmilter && ! test -e /etc/systemd/system/sealmilter.socket.d' || die "purge left: $(shell 'ls -R /etc/sealmilter /etc/systemd/system/sealmilter.socket.d')"
+[ -z "$(shell 'find /etc/systemd /var/lib/systemd/deb-systemd-helper* -name "*sealmilter*" 2>/dev/null')" ] || die "unit links are left"
+ok "configuration gone, keys kept and named"
+halt
+
+step "rpm: install, verify, erase"
+rm -rf "$box"
+cp -a "$tree" "$box"
+cp "$work"/v2/*.rpm "$box/root/two.rpm"
+rpm --root "$box" --initdb
+rpm --root "$box" -i --nodeps --ignoreos "$box/root/two.rpm" || die "rpm -i"
+rpm --root "$box" -V --nodeps sealmilter || die "rpm -V"
+[ "$(chroot "$box" stat -c '%U %a' /var/lib/sealmilter/keys)" = "sealmilter 700" ] || die "key folder"
+chroot "$box" sealmilter keys new example.com >/dev/null
+sed -i 's/domains: \[\]/domains: [example.com]/' "$box/etc/sealmilter/milter.yaml"
+rpm --root "$box" -U --nodeps --force "$box/root/two.rpm" || die "rpm -U"
+grep -q 'domains: \[example.com\]' "$box/etc/sealmilter/milter.yaml" || die "rpm -U replaced the configuration"
+rpm --root "$box" -e --nodeps sealmilter 2>"$work/erase" || { cat "$work/erase"; die "rpm -e"; }
+[ -e "$box/etc/sealmilter/milter.yaml.rpmsave" ] || die "the configuration is gone"
+ls "$box"/var/lib/sealmilter/keys/example.com/*.pem >/dev/null || die "the keys are gone"
+grep -q 'private keys stay' "$work/erase" || die "rpm -e does not speak of the keys"
+ok "verified, configuration and keys stay"
+
+printf '\nall package tests passed\n'
