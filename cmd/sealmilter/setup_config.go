@@ -24,6 +24,7 @@ type configPlan struct {
 	cfg      *config.Config // of new
 	milter   postfix.Endpoint
 	listens  bool // listen is new: the daemon has to start again
+	dropIn   bool // systemd's socket unit has to open milter as well
 	existed  bool
 }
 
@@ -31,7 +32,10 @@ const newConfigHead = "# Written by `sealmilter setup postfix`. Every option is 
 
 // planConfig works out milter.yaml: the domains, the MTA, our networks, and a
 // socket that Postfix can see.
-func planConfig(path string, domains []string, nets []netip.Prefix, h postfix.Host) (*configPlan, config.Problems, error) {
+//
+// Where systemd owns the sockets (socketUnit), it opens that one: only there can
+// a service without rights have a socket of Postfix's group.
+func planConfig(path string, domains []string, nets []netip.Prefix, h postfix.Host, socketUnit bool) (*configPlan, config.Problems, error) {
 	c := &configPlan{path: path}
 	data, err := os.ReadFile(path)
 	switch {
@@ -62,6 +66,11 @@ func planConfig(path string, domains []string, nets []netip.Prefix, h postfix.Ho
 		return slices.ContainsFunc(now.Inbound.Relays, n.Overlaps)
 	})
 	c.milter, edit.Listen = chooseSocket(now, h)
+	if isDefaultListen(now) && socketUnit {
+		edit.Listen = ""
+		c.milter = postfix.Endpoint{Unix: inQueue(h)}
+		c.dropIn = !answers(c.milter.Unix)
+	}
 	c.listens = edit.Listen != ""
 	out, err := edit.Apply([]byte(text))
 	if err != nil {
@@ -87,8 +96,7 @@ func authservID(h postfix.Host, domains []string) string {
 // where Postfix is chrooted, which systemd may have opened already; listen is
 // what the file then has to say.
 func chooseSocket(cfg *config.Config, h postfix.Host) (e postfix.Endpoint, listen string) {
-	queue := h.Values.Get("queue_directory")
-	inQueue := filepath.Join(queue, "sealmilter", "milter.sock")
+	queue, below := h.Values.Get("queue_directory"), inQueue(h)
 	var all []postfix.Endpoint
 	for _, l := range cfg.Listen {
 		if l.Direction != "inbound" {
@@ -98,18 +106,27 @@ func chooseSocket(cfg *config.Config, h postfix.Host) (e postfix.Endpoint, liste
 	visible := func(e postfix.Endpoint) bool {
 		return e.TCP != "" || !h.Chrooted() || strings.HasPrefix(e.Unix, queue+"/")
 	}
-	isDefault := fmt.Sprint(cfg.Listen) == fmt.Sprint(config.Default().Listen)
+	isDefault := isDefaultListen(cfg)
 	switch i := slices.IndexFunc(all, visible); {
-	case isDefault && answers(inQueue):
-		return postfix.Endpoint{Unix: inQueue}, ""
+	case isDefault && answers(below):
+		return postfix.Endpoint{Unix: below}, ""
 	case i >= 0:
 		return all[i], ""
 	case isDefault:
-		return postfix.Endpoint{Unix: inQueue}, "unix:" + inQueue
+		return postfix.Endpoint{Unix: below}, "unix:" + below
 	case len(all) > 0:
 		return all[0], ""
 	}
 	return endpointOf(cfg.Listen[0].Addr), ""
+}
+
+func isDefaultListen(cfg *config.Config) bool {
+	return fmt.Sprint(cfg.Listen) == fmt.Sprint(config.Default().Listen)
+}
+
+// inQueue is the socket that a chrooted Postfix sees, and any other too.
+func inQueue(h postfix.Host) string {
+	return filepath.Join(h.Values.Get("queue_directory"), "sealmilter", "milter.sock")
 }
 
 func endpointOf(a config.Address) postfix.Endpoint {
