@@ -64,19 +64,21 @@ func Explain(ctx context.Context, set *Setup, q Question) Explanation {
 func edited(h header.Fields, edits []Edit) header.Fields {
 	h = slices.Clone(h)
 	for _, e := range edits {
-		switch e.Op {
-		case Insert:
-			h = slices.Insert(h, 0, header.Field{Name: e.Name, Value: e.Value})
-		case Delete:
-			n := 0
-			for i, f := range h {
-				if strings.EqualFold(strings.TrimRight(f.Name, " \t\r\n"), e.Name) {
-					if n++; n == e.Index {
-						h = slices.Delete(h, i, i+1)
-						break
-					}
+		i := -1
+		for j, n := 0, 0; j < len(h) && i < 0; j++ {
+			if strings.EqualFold(strings.TrimRight(h[j].Name, " \t\r\n"), e.Name) {
+				if n++; n == e.Index {
+					i = j
 				}
 			}
+		}
+		switch {
+		case e.Op == Insert:
+			h = slices.Insert(h, 0, header.Field{Name: e.Name, Value: e.Value})
+		case e.Op == Delete && i >= 0:
+			h = slices.Delete(h, i, i+1)
+		case e.Op == Change && i >= 0:
+			h[i].Value = e.Value
 		}
 	}
 	return h

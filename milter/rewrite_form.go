@@ -135,6 +135,9 @@ func (p *addressList) element() bool {
 	return p.end(e, ',')
 }
 
+// maxLiteral bounds a domain literal; the longest address has 45 characters.
+const maxLiteral = 64
+
 // word goes over a run of other characters. A domain literal may have a colon.
 func (p *addressList) word() {
 	for p.i < len(p.s) {
@@ -142,7 +145,8 @@ func (p *addressList) word() {
 		case strings.IndexByte(" \t\"(<>,;:", c) >= 0:
 			return
 		case c == '@' && strings.HasPrefix(p.s[p.i:], "@["):
-			if n := strings.IndexAny(p.s[p.i:], "] \t\"(<>,;"); n > 0 && p.s[p.i+n] == ']' {
+			near := p.s[p.i:min(p.i+maxLiteral, len(p.s))]
+			if n := strings.IndexAny(near, "] \t\"(<>,;"); n > 0 && near[n] == ']' {
 				p.i += n
 			}
 		}

@@ -25,7 +25,7 @@ const doctorPatience = 2 * time.Minute
 // doctorFlags are the flags of doctor.
 type doctorFlags struct {
 	config, keys, zone, helo, postfix string
-	egress                            []string
+	egress, selectors                 []string
 	noMTA, asJSON                     bool
 }
 
@@ -69,6 +69,7 @@ paste. Changes nothing. Exit code 1 when something fails.`,
 	cmd.Flags().StringVar(&f.keys, "keys", "", "key `folder` (default: sign.keys of the configuration)")
 	cmd.Flags().StringSliceVar(&f.egress, "egress", nil, "our public `addresses` (default: egress of the configuration, else the host's own)")
 	cmd.Flags().StringVar(&f.helo, "helo", "", "the `name` that the MTA says in HELO (default: the MTA's setting, else the host's name)")
+	cmd.Flags().StringSliceVar(&f.selectors, "selector", nil, "`names` of keys that a service holds (newsletter, Amazon SES), to be looked at as well")
 	cmd.Flags().StringVar(&f.zone, "zone", "", "ask this zone `file` in place of the DNS: NAME TYPE DATA lines")
 	cmd.Flags().StringVar(&f.postfix, "postfix-config", "", "Postfix's configuration `folder` (default: its own)")
 	cmd.Flags().BoolVar(&f.noMTA, "no-mta", false, "leave the MTA out")
@@ -96,6 +97,9 @@ func (f *doctorFlags) examine(cmd *cobra.Command, domain string) ([]doctor.Findi
 	}
 	d := doctor.Domain{Name: domain, SDID: domain, Egress: egress, Helo: f.helo, ViaSES: cfg.Sign.Via == "ses"}
 	all = append(all, loadForDoctor(cfg, &d)...)
+	for _, selector := range f.selectors {
+		all = append(all, doctor.ForeignKey(ctx, r, domain, strings.ToLower(strings.TrimSpace(selector))))
+	}
 	var way []doctor.Finding
 	if !f.noMTA {
 		var helo string

@@ -45,7 +45,7 @@ mail.example.com    A    192.0.2.25
 `
 
 func TestDoctor(t *testing.T) {
-	cfg, zone := doctorHouse(t, goodDNS)
+	cfg, zone := doctorHouse(t, goodDNS+"k1._domainkey.example.com CNAME s1e._domainkey.example.com\n")
 	for _, c := range []struct {
 		name string
 		args []string
@@ -56,6 +56,8 @@ func TestDoctor(t *testing.T) {
 		{"another address", []string{"example.com", "--egress", "198.51.100.7"}, exitProblems, []string{
 			"FAIL  spf    example.com: 198.51.100.7 may not send", `paste  example.com TXT "v=spf1 ip4:198.51.100.7 ip4:192.0.2.25 -all"`, "FAIL  ptr"}},
 		{"subdomain", []string{"a.example.com"}, exitProblems, []string{"PASS  dkim   s1._domainkey.example.com", "FAIL  spf    a.example.com: there is no SPF record", "p=reject applies to a.example.com"}},
+		{"service's keys", []string{"example.com", "--selector", "k1,k2"}, exitProblems, []string{
+			"PASS  dkim   k1._domainkey.example.com: a ed25519 key", "FAIL  dkim   k2._domainkey.example.com: there is no key"}},
 		{"not listed", []string{"example.net"}, exitProblems, []string{"FAIL  config example.net: is not in sign.domains", "paste  sealmilter keys new example.net"}},
 		{"no domain", []string{"exa mple"}, exitProblems, nil},
 		{"bad address", []string{"example.com", "--egress", "x"}, exitUsage, nil},

@@ -181,10 +181,13 @@ func (x *explained) printVerdict(w io.Writer) {
 		line(w, "observed", fmt.Sprintf("%s would %s: %s", show(o.Rule), o.Action, show(o.Reason)))
 	}
 	for _, e := range x.Edits {
-		if e.Op == milter.Delete {
+		switch text := show(e.Name + ":" + strings.ReplaceAll(e.Value, "\r\n", "")); {
+		case e.Op == milter.Delete:
 			line(w, "remove", fmt.Sprintf("%s, number %d", show(e.Name), e.Index))
-		} else if e.Op == milter.Insert && !strings.EqualFold(e.Name, "Authentication-Results") {
-			line(w, "add", show(e.Name+":"+strings.ReplaceAll(e.Value, "\r\n", "")))
+		case e.Op == milter.Change:
+			line(w, "change", text)
+		case e.Op == milter.Insert && !strings.EqualFold(e.Name, "Authentication-Results"):
+			line(w, "add", text)
 		}
 	}
 }

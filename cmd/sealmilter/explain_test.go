@@ -92,6 +92,28 @@ _dmarc.bank.example  TXT "v=DMARC1; p=reject"
 	}
 }
 
+// On Sendmail a field is signed in the form that Sendmail will give it.
+func TestExplainOnSendmail(t *testing.T) {
+	cfg, zone := doctorHouse(t, goodDNS)
+	text, err := os.ReadFile(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "m")
+	for file, s := range map[string]string{cfg: string(text) + "mta: sendmail\n", path: "From: alice@example.com\nTo: bob@example.net,carol@example.net\n\nx\n"} {
+		if err := os.WriteFile(file, []byte(s), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var out, errOut bytes.Buffer
+	code := run(context.Background(), []string{"explain", path, "--config", cfg, "--zone", zone, "--auth", "alice"}, &out, &errOut)
+	for _, want := range []string{"a receiver would say: pass", "change     To: bob@example.net, carol@example.net"} {
+		if code != exitFine || !strings.Contains(out.String(), want) {
+			t.Errorf("%d, no %q in\n%s%s", code, want, out.String(), errOut.String())
+		}
+	}
+}
+
 func TestExplainJSON(t *testing.T) {
 	cfg, zone := doctorHouse(t, goodDNS)
 	path := filepath.Join(t.TempDir(), "m")

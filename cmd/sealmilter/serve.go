@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -305,6 +306,12 @@ func (s *service) listen(cfg *config.Config) ([]milter.Listener, error) {
 		return out, nil
 	}
 	for _, c := range cfg.Listen {
+		if i := slices.IndexFunc(out, func(l milter.Listener) bool { return opened(l, c.Addr.Network, c.Addr.Addr) }); i >= 0 {
+			if d := direction(c.Direction); d != "" {
+				out[i].Direction = d
+			}
+			continue
+		}
 		l, err := socket.Listen(c.Addr.Network, c.Addr.Addr, socket.Options{
 			Mode: fs.FileMode(cfg.Socket.Mode), Group: cfg.Socket.Group, DefaultGroup: "postfix",
 		})

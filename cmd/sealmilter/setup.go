@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
+	"unsafe"
 
 	"github.com/spf13/cobra"
 )
@@ -35,10 +37,17 @@ type talk struct {
 
 func newTalk(cmd *cobra.Command, yes bool) talk {
 	t := talk{out: cmd.OutOrStdout(), err: cmd.ErrOrStderr(), yes: yes}
-	if st, err := os.Stdin.Stat(); err == nil && st.Mode()&os.ModeCharDevice != 0 && st.Mode()&os.ModeDevice != 0 && os.Getenv("TERM") != "" {
+	if isTerminal(os.Stdin) {
 		t.in = bufio.NewReader(os.Stdin)
 	}
 	return t
+}
+
+// isTerminal: /dev/null, a character device too, has no terminal's settings.
+func isTerminal(f *os.File) bool {
+	var settings syscall.Termios
+	_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, f.Fd(), syscall.TCGETS, uintptr(unsafe.Pointer(&settings)))
+	return errno == 0
 }
 
 func (t talk) say(format string, args ...any)  { fmt.Fprintf(t.out, format+"\n", args...) }

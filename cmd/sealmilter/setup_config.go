@@ -24,6 +24,7 @@ type configPlan struct {
 	cfg      *config.Config // of new
 	milter   postfix.Endpoint
 	listens  bool // listen is new: the daemon has to start again
+	dropIn   bool // systemd's socket unit has to open milter as well
 	existed  bool
 }
 
@@ -31,13 +32,24 @@ const newConfigHead = "# Written by `sealmilter setup`. Every option is in milte
 
 // mtaPlan is what milter.yaml has to know of the MTA.
 type mtaPlan struct {
-	mta    string
-	name   string                                                        // of the host, as the MTA says it
-	socket func(*config.Config) (milter postfix.Endpoint, listen string) // see chooseSocket
+	mta  string
+	name string // of the host, as the MTA says it
+	// socket chooses one that the MTA can see: listen is what the file has to say
+	// for it, dropIn that systemd has to open it first.
+	socket func(*config.Config) (milter postfix.Endpoint, listen string, dropIn bool)
 }
 
-func postfixPlan(h postfix.Host) mtaPlan {
-	return mtaPlan{"postfix", h.Values.Get("myhostname"), func(c *config.Config) (postfix.Endpoint, string) { return chooseSocket(c, h) }}
+// postfixPlan is for Postfix. Where systemd owns the sockets (socketUnit), it opens
+// that one: only there can a service without rights have a socket of Postfix's group.
+func postfixPlan(h postfix.Host, socketUnit bool) mtaPlan {
+	return mtaPlan{"postfix", h.Values.Get("myhostname"), func(now *config.Config) (e postfix.Endpoint, listen string, dropIn bool) {
+		if isDefaultListen(now) && socketUnit {
+			e = postfix.Endpoint{Unix: inQueue(h)}
+			return e, "", !answers(e.Unix)
+		}
+		e, listen = chooseSocket(now, h)
+		return e, listen, false
+	}}
 }
 
 // planConfig works out milter.yaml: the domains, the MTA, our networks, and a
@@ -72,7 +84,7 @@ func planConfig(path string, domains []string, nets []netip.Prefix, m mtaPlan) (
 	edit.Networks = slices.DeleteFunc(slices.Clone(nets), func(n netip.Prefix) bool {
 		return slices.ContainsFunc(now.Inbound.Relays, n.Overlaps)
 	})
-	c.milter, edit.Listen = m.socket(now)
+	c.milter, edit.Listen, c.dropIn = m.socket(now)
 	c.listens = edit.Listen != ""
 	out, err := edit.Apply([]byte(text))
 	if err != nil {
@@ -98,8 +110,7 @@ func authservID(host string, domains []string) string {
 // where Postfix is chrooted, which systemd may have opened already; listen is
 // what the file then has to say.
 func chooseSocket(cfg *config.Config, h postfix.Host) (e postfix.Endpoint, listen string) {
-	queue := h.Values.Get("queue_directory")
-	inQueue := filepath.Join(queue, "sealmilter", "milter.sock")
+	queue, below := h.Values.Get("queue_directory"), inQueue(h)
 	var all []postfix.Endpoint
 	for _, l := range cfg.Listen {
 		if l.Direction != "inbound" {
@@ -109,18 +120,27 @@ func chooseSocket(cfg *config.Config, h postfix.Host) (e postfix.Endpoint, liste
 	visible := func(e postfix.Endpoint) bool {
 		return e.TCP != "" || !h.Chrooted() || strings.HasPrefix(e.Unix, queue+"/")
 	}
-	isDefault := fmt.Sprint(cfg.Listen) == fmt.Sprint(config.Default().Listen)
+	isDefault := isDefaultListen(cfg)
 	switch i := slices.IndexFunc(all, visible); {
-	case isDefault && answers(inQueue):
-		return postfix.Endpoint{Unix: inQueue}, ""
+	case isDefault && answers(below):
+		return postfix.Endpoint{Unix: below}, ""
 	case i >= 0:
 		return all[i], ""
 	case isDefault:
-		return postfix.Endpoint{Unix: inQueue}, "unix:" + inQueue
+		return postfix.Endpoint{Unix: below}, "unix:" + below
 	case len(all) > 0:
 		return all[0], ""
 	}
 	return endpointOf(cfg.Listen[0].Addr), ""
+}
+
+func isDefaultListen(cfg *config.Config) bool {
+	return fmt.Sprint(cfg.Listen) == fmt.Sprint(config.Default().Listen)
+}
+
+// inQueue is the socket that a chrooted Postfix sees, and any other too.
+func inQueue(h postfix.Host) string {
+	return filepath.Join(h.Values.Get("queue_directory"), "sealmilter", "milter.sock")
 }
 
 func endpointOf(a config.Address) postfix.Endpoint {

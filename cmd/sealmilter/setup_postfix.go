@@ -119,7 +119,7 @@ func (s *setupPostfix) setUp(ctx context.Context) error {
 	s.say("Postfix %s in %s, %s", h.Values["mail_version"], s.dir, chroot)
 	nets := readNetworks(h.Values.Get("mynetworks"), hostAddresses())
 	var questions []string
-	if err := s.planConfig(nets, &questions); err != nil {
+	if err := s.planConfig(ctx, nets, &questions); err != nil {
 		return err
 	}
 	want := s.want("tempfail")
@@ -144,8 +144,7 @@ func (s *setupPostfix) setUp(ctx context.Context) error {
 	}
 	s.section("Self-test")
 	if err := selfTest(ctx, postfixSide(h, final.MilterName), store, s.domains); err != nil {
-		return fail("Postfix was not touched. `journalctl -u sealmilter` and `sealmilter check` say more; `namei -l "+s.conf.milter.Unix+"` shows permissions",
-			"%s does not do its work for user %s: %w", final.MilterName, h.Values.Get("mail_owner"), err)
+		return fail("Postfix was not touched. "+s.socketHint(err), "%s does not do its work for user %s: %w", final.MilterName, h.Values.Get("mail_owner"), err)
 	}
 	s.ok("a whole message through %s as user %s: signed, and a second implementation verifies it", final.MilterName, h.Values.Get("mail_owner"))
 	if len(final.Changes) == 0 {
@@ -157,6 +156,16 @@ func (s *setupPostfix) setUp(ctx context.Context) error {
 	return nil
 }
 
+// socketHint is what to do about a failed self-test.
+func (s *setupPostfix) socketHint(err error) string {
+	owner := s.inst.Host.Values.Get("mail_owner")
+	if strings.Contains(err.Error(), "permission denied") {
+		return fmt.Sprintf("the socket must be of group %s: usermod -a -G %s %s, restart sealmilter, and run this again; `namei -l %s` shows what is there",
+			owner, owner, daemonUser, s.conf.milter.Unix)
+	}
+	return "`journalctl -u sealmilter` and `sealmilter check` say more"
+}
+
 func (s *setupPostfix) want(action string) postfix.Want {
 	w := postfix.Want{Milter: s.conf.milter, DefaultAction: action, DaemonName: "ORIGINATING", DaemonNames: s.conf.cfg.Outbound.DaemonNames}
 	if !slices.ContainsFunc(w.DaemonNames, func(n string) bool { return strings.EqualFold(n, w.DaemonName) }) && len(w.DaemonNames) > 0 {
@@ -166,9 +175,9 @@ func (s *setupPostfix) want(action string) postfix.Want {
 }
 
 // planConfig works out milter.yaml and says what it means.
-func (s *setupPostfix) planConfig(nets networks, questions *[]string) error {
+func (s *setupPostfix) planConfig(ctx context.Context, nets networks, questions *[]string) error {
 	h := s.inst.Host
-	conf, problems, err := planConfig(s.config, s.domains, nets.own, postfixPlan(h))
+	conf, problems, err := planConfig(s.config, s.domains, nets.own, postfixPlan(h, underSystemd(ctx, socketName)))
 	if err != nil {
 		return fail(config.Hint(err), "%s: %w", s.config, err)
 	}
@@ -228,12 +237,14 @@ func (s *setupPostfix) show(p *postfix.Plan, questions []string) error {
 		printError(s.err, errors.New(pr.Text), pr.Hint)
 	}
 	s.section("What changes")
-	if d := postfix.Diff(s.config, s.conf.old, s.conf.new); d != "" {
-		s.say("%s", strings.TrimSuffix(d, "\n"))
+	if s.conf.dropIn {
+		s.say("%s: systemd opens %s", dropInPath, s.conf.milter.Unix)
 	}
-	if d := s.inst.Diff(p); d != "" {
-		s.say("%s", strings.TrimSuffix(d, "\n"))
+	diff := postfix.Diff(s.config, s.conf.old, s.conf.new) + s.inst.Diff(p)
+	if diff == "" {
+		diff = "nothing: all files are as they should be"
 	}
+	s.say("%s", strings.TrimSuffix(diff, "\n"))
 	for _, c := range p.Changes {
 		s.say("%s: %s: %s", c.Place(), c.Name, c.Why)
 	}
@@ -266,113 +277,11 @@ func (s *setupPostfix) prepare(ctx context.Context) (*keys.Store, error) {
 	if err := putConfig(s.conf); err != nil {
 		return nil, err
 	}
-	s.ok("%s", s.config)
+	s.ok("%s and its keys can be used", s.config)
+	if s.conf.dropIn {
+		if err := openSocket(ctx, s.conf, s.inst.Host); err != nil {
+			return nil, err
+		}
+	}
 	return store, bringUp(ctx, s.conf)
-}
-
-// wire tells Postfix, in two steps: with mail passing whatever happens until it
-// has proved itself, then for good.
-func (s *setupPostfix) wire(ctx context.Context, want postfix.Want, final *postfix.Plan, store *keys.Store) (err error) {
-	s.section("Postfix")
-	defer func() {
-		if err == nil {
-			return
-		}
-		// The caller may have given up; putting back must not.
-		back := context.WithoutCancel(ctx)
-		if rerr := s.inst.Rollback(); rerr != nil {
-			err = fail("the files as they were are in "+s.inst.UndoDir(), "%w; and putting main.cf and master.cf back failed: %w", err, rerr)
-			return
-		}
-		if _, rerr := s.inst.Reload(back); rerr != nil {
-			err = fail("postfix -c "+s.dir+" check", "%w; main.cf and master.cf are put back, but Postfix does not reload: %w", err, rerr)
-			return
-		}
-		err = fail("main.cf and master.cf are as they were", "%w", err)
-	}()
-	if _, err := s.inst.Run(ctx, "postfix", "-c", s.dir, "status"); err == nil {
-		if err := s.proveWired(ctx, want, final, store); err != nil {
-			return err
-		}
-	}
-	if err := s.inst.Write(final, s.conf.milter); err != nil {
-		return err
-	}
-	running, err := s.inst.Reload(ctx)
-	if err != nil {
-		return err
-	}
-	if !running {
-		s.warn("Postfix is not running: the files stand and are checked, but no message went through it. Start it and run this again, or send one")
-	}
-	s.ok("main.cf and master.cf stand; the files as they were are in %s, --undo puts them back", s.inst.UndoDir())
-	return nil
-}
-
-// proveWired sends messages through the running Postfix and looks at them behind
-// sealmilter.
-func (s *setupPostfix) proveWired(ctx context.Context, want postfix.Want, final *postfix.Plan, store *keys.Store) error {
-	h := s.inst.Host
-	p := newProof(h, s.conf.milter, final.MilterName)
-	p.domain, p.id = s.domains[0], s.conf.cfg.AuthservID
-	p.signing, _, _ = store.Pick(p.domain)
-	w, err := p.listen()
-	if err != nil {
-		return err
-	}
-	defer w.Close()
-	want.DefaultAction, want.Witness = "accept", p.item
-	proving := h.Plan(want)
-	if err := s.inst.Write(proving, s.conf.milter); err != nil {
-		return err
-	}
-	if _, err := s.inst.Reload(ctx); err != nil {
-		return err
-	}
-	proved, notes, err := p.run(ctx, w)
-	if err != nil {
-		return err
-	}
-	if len(proved) > 0 {
-		s.ok("a message by %s went through Postfix and sealmilter: signed and verified; it was not delivered", strings.Join(proved, ", another by "))
-	}
-	for _, n := range notes {
-		s.warn("%s", n)
-	}
-	// The witness goes when Postfix no longer knows of it.
-	if err := s.inst.Write(final, s.conf.milter); err != nil {
-		return err
-	}
-	_, err = s.inst.Reload(ctx)
-	return err
-}
-
-// takeBack is --undo.
-func (s *setupPostfix) takeBack(ctx context.Context) error {
-	if !s.inst.SetUp() {
-		return fail("nothing to undo; a milter that was added by hand goes out with postconf -e", "there is no record of a set-up in %s", s.inst.UndoDir())
-	}
-	diff, kept := s.inst.Undone()
-	s.say("%s", strings.TrimSuffix(diff, "\n"))
-	for _, k := range kept {
-		s.warn("%s", k)
-	}
-	if s.dryRun {
-		s.say("\nNothing was changed (--dry-run).")
-		return nil
-	}
-	if err := s.inst.Undo(); err != nil {
-		return err
-	}
-	running, err := s.inst.Reload(ctx)
-	if err != nil {
-		return fail("postfix -c "+s.dir+" check", "our edits are taken out, but Postfix does not reload: %w", err)
-	}
-	if running {
-		s.ok("Postfix works without sealmilter; mail leaves unsigned from now on")
-	} else {
-		s.ok("our edits are taken out; Postfix is not running")
-	}
-	s.say("Keys, %s and the daemon stay as they are.", s.config)
-	return nil
 }

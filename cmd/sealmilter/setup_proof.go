@@ -61,7 +61,7 @@ func provesItself(raw string, signing []*keys.Key) error {
 func selfTest(ctx context.Context, mta mtaSide, store *keys.Store, domains []string) error {
 	for end := time.Now().Add(selfTestFor); ; {
 		err := selfTestOnce(ctx, mta, store, domains)
-		if err == nil || time.Now().After(end) {
+		if err == nil || time.Now().After(end) || strings.Contains(err.Error(), "permission denied") {
 			return err
 		}
 		select {
@@ -90,7 +90,7 @@ func selfTestOnce(ctx context.Context, mta mtaSide, store *keys.Store, domains [
 		}
 	}
 	a, err := foreignProbe(domains[0]).as(ctx, mta)
-	if err == nil && a.Code != 250 {
+	if err == nil && a.Code >= 400 && a.Code < 500 { // to refuse it for good is a matter of policy
 		err = fmt.Errorf("a stranger's message is answered with %d %s", a.Code, a.Text)
 	}
 	return err

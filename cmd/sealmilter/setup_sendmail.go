@@ -293,14 +293,14 @@ func (s *setupSendmail) planConfig(nets []netip.Prefix, left []sendmail.Relay, q
 
 // chooseSocket is the first listener that takes mail of both directions, and whose
 // folder Sendmail accepts where it exists.
-func (s *setupSendmail) chooseSocket(cfg *config.Config) (e postfix.Endpoint, listen string) {
+func (s *setupSendmail) chooseSocket(cfg *config.Config) (e postfix.Endpoint, listen string, dropIn bool) {
 	for _, l := range cfg.Listen {
 		if l.Direction == "inbound" {
 			continue
 		}
 		this := endpointOf(l.Addr)
 		if folderFault(this) == "" {
-			return this, ""
+			return this, "", false
 		}
 		if e == (postfix.Endpoint{}) {
 			e = this
@@ -309,7 +309,7 @@ func (s *setupSendmail) chooseSocket(cfg *config.Config) (e postfix.Endpoint, li
 	if e == (postfix.Endpoint{}) {
 		e = endpointOf(cfg.Listen[0].Addr)
 	}
-	return e, ""
+	return e, "", false
 }
 
 // folderFault says why Sendmail refuses a socket: it calls one unsafe whose folder

@@ -46,6 +46,12 @@ func namedDirection(name string) auth.Direction {
 	return ""
 }
 
+// opened reports whether l is the socket of that address. What milter.yaml
+// names and systemd has opened is one socket, not two.
+func opened(l milter.Listener, network, address string) bool {
+	return l.Addr().Network() == network && l.Addr().String() == address
+}
+
 // watchdog tells systemd at a third of WatchdogSec= that the server answers,
 // as long as it does. It runs until stop.
 func (s *service) watchdog() (stop func()) {

@@ -184,13 +184,19 @@ func (in *Instance) Undo() error {
 	return os.RemoveAll(in.UndoDir())
 }
 
+// Running reports whether the instance's master is up.
+func (in *Instance) Running(ctx context.Context) bool {
+	_, err := in.Run(ctx, "postfix", "-c", in.Dir, "status")
+	return err == nil
+}
+
 // Reload makes Postfix take the files. running is false when it is stopped; then
 // they are only checked.
 func (in *Instance) Reload(ctx context.Context) (running bool, err error) {
 	if _, err := in.Run(ctx, "postfix", "-c", in.Dir, "check"); err != nil {
 		return false, err
 	}
-	if _, err := in.Run(ctx, "postfix", "-c", in.Dir, "status"); err != nil {
+	if !in.Running(ctx) {
 		return false, nil
 	}
 	_, err = in.Run(ctx, "postfix", "-c", in.Dir, "reload")

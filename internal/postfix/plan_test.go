@@ -194,6 +194,24 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// What changes messages behind us, or does our work, is named.
+func TestWarnings(t *testing.T) {
+	wantOf := want(inRun)
+	for main, want := range map[string]string{
+		"smtp_generic_maps = hash:/x\n":                  "smtp_generic_maps",
+		"smtpd_milters = inet:localhost:11332\n":         "rspamd",
+		"non_smtpd_milters = unix:opendkim/o.sock\n":     "OpenDKIM",
+		"content_filter = scan:[127.0.0.1]:10026\n":      "signed already",
+		"smtpd_milters = unix:/run/spamass/spamass.sock": "",
+	} {
+		h := Host{ParseMain(main), ParseMaster("smtp inet n - n - - smtpd\n"), defaults(ParseMain(main))}
+		got := strings.Join(h.Plan(wantOf).Warnings, "\n")
+		if want == "" && got != "" || !strings.Contains(got, want) {
+			t.Errorf("%q: %q, want %q", main, got, want)
+		}
+	}
+}
+
 func TestEndpoint(t *testing.T) {
 	for _, c := range []struct {
 		item    string

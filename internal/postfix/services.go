@@ -253,6 +253,11 @@ func (p planner) others() {
 		warn("content_filter "+f, f)
 		p.Warnings = append(p.Warnings, "content_filter "+f+" gets messages that are signed already: what it changes in them breaks the signatures")
 	}
+	for _, name := range []string{"smtp_generic_maps", "smtp_header_checks", "smtp_mime_header_checks", "smtp_nested_header_checks", "smtp_body_checks"} {
+		if v := p.host.Values.Get(name); v != "" {
+			p.Warnings = append(p.Warnings, name+" = "+v+" changes messages when they leave, behind sealmilter: where it touches what is signed, the signature breaks")
+		}
+	}
 	if v := p.host.Values.Get("multi_instance_directories"); v != "" {
 		p.Notes = append(p.Notes, "other Postfix instances are left as they are ("+v+"): run set-up for each with --postfix-config")
 	}

@@ -87,7 +87,9 @@ func (s *setupLab) postfix(t *testing.T) {
 	}
 	q := p.ports
 	write(t, filepath.Join(p.etc(), "main.cf"), milterLines.ReplaceAllString(fmt.Sprintf(mainCF, p.dir, q.sink, owner.uid, owner.gid), ""))
-	write(t, filepath.Join(p.etc(), "master.cf"), fmt.Sprintf(masterCF, q.smtp, q.submit, q.filtered, q.bare, q.back, p.sasl, q.filter, p.milter))
+	// One service has a list of its own, in braces.
+	master := fmt.Sprintf(masterCF, q.smtp, q.submit, q.filtered, q.bare, q.back, p.sasl, q.filter, p.milter)
+	write(t, filepath.Join(p.etc(), "master.cf"), strings.Replace(master, "-o smtpd_milters="+p.milter, "-o smtpd_milters={ "+p.milter+", default_action=accept }", 1))
 	write(t, filepath.Join(p.etc(), "aliases"), "")
 	if err := os.Chmod(filepath.Join(p.etc(), "master.cf"), 0o640); err != nil {
 		t.Fatal(err)
@@ -222,6 +224,12 @@ func TestSetupPostfix(t *testing.T) {
 	c := dial(t, local(s.mta.ports.smtp), from{})
 	c.mustSend(t, "<kim@good.example>", to, compose("kim@good.example", to, "hello", "text"))
 	wantSigned(t, s.lab, "good.example", s.sink.wait(t, to))
+
+	to = remote("own-list") // the milter that was there does not sign for new.example
+	dial(t, local(s.mta.ports.back), from{}).mustSend(t, "<kim@new.example>", to, compose("kim@new.example", to, "hello", "text"))
+	if sigs := named(s.sink.wait(t, to), "DKIM-Signature"); len(sigs) != 2 || !strings.Contains(sigs[0], "d=new.example") {
+		t.Errorf("a service with a list of its own: %q", sigs)
+	}
 
 	out = s.mustSetup(t, setupDomains...)
 	wantAll(t, out, "as they should be already")

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/sealmilter/sealmilter/internal/postfix"
+	"github.com/sealmilter/sealmilter/keys"
+	"github.com/sealmilter/sealmilter/milter/witness"
+)
+
+// wire tells Postfix, in two steps: with mail passing whatever happens until it
+// has proved itself, then for good.
+func (s *setupPostfix) wire(ctx context.Context, want postfix.Want, final *postfix.Plan, store *keys.Store) (err error) {
+	s.section("Postfix")
+	defer func() {
+		if err == nil {
+			return
+		}
+		if ctx.Err() != nil {
+			err = errors.New("interrupted")
+		}
+		// The caller may have given up; putting back must not.
+		back := context.WithoutCancel(ctx)
+		if rerr := s.inst.Rollback(); rerr != nil {
+			err = fail("the files as they were are in "+s.inst.UndoDir(), "%w; and putting main.cf and master.cf back failed: %w", err, rerr)
+			return
+		}
+		if _, rerr := s.inst.Reload(back); rerr != nil {
+			err = fail("postfix -c "+s.dir+" check", "%w; main.cf and master.cf are put back, but Postfix does not reload: %w", err, rerr)
+			return
+		}
+		err = fail("main.cf and master.cf are as they were", "%w", err)
+	}()
+	if s.inst.Running(ctx) {
+		// The witness goes when Postfix no longer knows of it.
+		w, err := s.proveWired(ctx, want, final, store)
+		if w != nil {
+			defer w.Close()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := s.inst.Write(final, s.conf.milter); err != nil {
+		return err
+	}
+	running, err := s.inst.Reload(ctx)
+	if err != nil {
+		return err
+	}
+	if !running {
+		s.warn("Postfix is not running: the files stand and are checked, but no message went through it. Start it and run this again, or send one")
+	}
+	s.ok("main.cf and master.cf stand; the files as they were are in %s, --undo puts them back", s.inst.UndoDir())
+	return nil
+}
+
+// proveWired sends messages through the running Postfix and looks at them behind
+// sealmilter. The witness stays until the caller closes it.
+func (s *setupPostfix) proveWired(ctx context.Context, want postfix.Want, final *postfix.Plan, store *keys.Store) (*witness.Witness, error) {
+	h := s.inst.Host
+	p := newProof(h, s.conf.milter, final.MilterName)
+	p.domain, p.id = s.domains[0], s.conf.cfg.AuthservID
+	p.signing, _, _ = store.Pick(p.domain)
+	w, err := p.listen()
+	if err != nil {
+		return nil, err
+	}
+	want.DefaultAction, want.Witness = "accept", p.item
+	if err := s.inst.Write(h.Plan(want), s.conf.milter); err != nil {
+		return w, err
+	}
+	if _, err := s.inst.Reload(ctx); err != nil {
+		return w, err
+	}
+	proved, notes, err := p.run(ctx, w)
+	if err != nil {
+		return w, err
+	}
+	if len(proved) > 0 {
+		s.ok("a message by %s went through Postfix and sealmilter: signed and verified; it was not delivered", strings.Join(proved, ", another by "))
+	}
+	for _, n := range notes {
+		s.warn("%s", n)
+	}
+	return w, nil
+}
+
+// takeBack is --undo.
+func (s *setupPostfix) takeBack(ctx context.Context) error {
+	if !s.inst.SetUp() {
+		return fail("nothing to undo; a milter that was added by hand goes out with postconf -e", "there is no record of a set-up in %s", s.inst.UndoDir())
+	}
+	diff, kept := s.inst.Undone()
+	s.say("%s", strings.TrimSuffix(diff, "\n"))
+	for _, k := range kept {
+		s.warn("%s", k)
+	}
+	if s.dryRun {
+		s.say("\nNothing was changed (--dry-run).")
+		return nil
+	}
+	if err := s.inst.Undo(); err != nil {
+		return err
+	}
+	running, err := s.inst.Reload(ctx)
+	if err != nil {
+		return fail("postfix -c "+s.dir+" check", "our edits are taken out, but Postfix does not reload: %w", err)
+	}
+	if running {
+		s.ok("Postfix works without sealmilter; mail leaves unsigned from now on")
+	} else {
+		s.ok("our edits are taken out; Postfix is not running")
+	}
+	s.say("Keys, %s and the daemon stay as they are.", s.config)
+	return nil
+}
