@@ -10,10 +10,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
-	"unsafe"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"github.com/sealmilter/sealmilter/auth/resolve"
 )
 
 func newSetup() *cobra.Command {
@@ -45,9 +46,8 @@ func newTalk(cmd *cobra.Command, yes bool) talk {
 
 // isTerminal: /dev/null, a character device too, has no terminal's settings.
 func isTerminal(f *os.File) bool {
-	var settings syscall.Termios
-	_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, f.Fd(), syscall.TCGETS, uintptr(unsafe.Pointer(&settings)))
-	return errno == 0
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil
 }
 
 func (t talk) say(format string, args ...any)  { fmt.Fprintf(t.out, format+"\n", args...) }
@@ -95,4 +95,24 @@ func runProgram(ctx context.Context, name string, args ...string) (string, error
 		return string(out), fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, said)
 	}
 	return string(out), err
+}
+
+// canonicalDomains puts the domains of --domain into their canonical form, in
+// place. Only an undo needs none.
+func canonicalDomains(domains []string, undo bool, mta string) error {
+	if len(domains) == 0 && !undo {
+		return &failure{
+			err:  errors.New("which domain? --domain is missing"),
+			hint: "the part behind the @ of your addresses: sealmilter setup " + mta + " --domain example.com",
+			code: exitUsage,
+		}
+	}
+	for i, d := range domains {
+		name, err := resolve.CanonicalName(d)
+		if err != nil {
+			return badDomain(err)
+		}
+		domains[i] = name
+	}
+	return nil
 }

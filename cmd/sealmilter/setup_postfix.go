@@ -13,7 +13,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/sealmilter/sealmilter/auth/resolve"
 	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/postfix"
 	"github.com/sealmilter/sealmilter/keys"
@@ -67,15 +66,8 @@ func (s *setupPostfix) run(cmd *cobra.Command) error {
 	// Interrupted, what is half done is put back.
 	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	if len(s.domains) == 0 && !s.undo {
-		return &failure{err: errors.New("which domain? --domain is missing"), hint: "the part behind the @ of your addresses: sealmilter setup postfix --domain example.com", code: exitUsage}
-	}
-	for i, d := range s.domains {
-		name, err := resolve.CanonicalName(d)
-		if err != nil {
-			return badDomain(err)
-		}
-		s.domains[i] = name
+	if err := canonicalDomains(s.domains, s.undo, "postfix"); err != nil {
+		return err
 	}
 	if os.Geteuid() != 0 && !s.dryRun {
 		return fail("sudo sealmilter setup postfix ..., or look first with --dry-run", "only root can set Postfix up")

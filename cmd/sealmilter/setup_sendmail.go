@@ -16,7 +16,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/sealmilter/sealmilter/auth/resolve"
 	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/postfix"
 	"github.com/sealmilter/sealmilter/internal/sendmail"
@@ -78,15 +77,8 @@ func (s *setupSendmail) run(cmd *cobra.Command) error {
 	// Interrupted, what is half done is put back.
 	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	if len(s.domains) == 0 && !s.undo {
-		return &failure{err: errors.New("which domain? --domain is missing"), hint: "the part behind the @ of your addresses: sealmilter setup sendmail --domain example.com", code: exitUsage}
-	}
-	for i, d := range s.domains {
-		name, err := resolve.CanonicalName(d)
-		if err != nil {
-			return badDomain(err)
-		}
-		s.domains[i] = name
+	if err := canonicalDomains(s.domains, s.undo, "sendmail"); err != nil {
+		return err
 	}
 	if os.Geteuid() != 0 && (s.apply || s.undo) && !s.dryRun {
 		return fail("sudo sealmilter setup sendmail ..., or look first with --dry-run", "only root can set Sendmail up")
