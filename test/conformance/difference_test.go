@@ -41,8 +41,8 @@ var differences = []difference{
 var (
 	loneCR = regexp.MustCompile(`\r(?:[^\n]|\z)`)
 	// edgeControl is a control character that many languages call white space,
-	// and RFC 5234's WSP does not include, at either end of a value or a line.
-	edgeControl = regexp.MustCompile(`\A\s*[\v\f\r\x1c-\x1f]|[\v\f\r\x1c-\x1f]\s*\z|\r\n[\v\f\r]`)
+	// and RFC 5234's WSP does not include, at either end of a value.
+	edgeControl = regexp.MustCompile(`\A\s*[\v\f\r]|[\v\f\r]\s*\z`)
 )
 
 func anyField(g generated, is func(header.Field) bool) bool {
