@@ -102,8 +102,12 @@ func (m maker) hostile(limit int) (text, reads string) {
 	text = pick(m, "example.com", "a.b.c.example", "xn--bcher-kva.example", "s1", "20261122", "rsa-sha256", "mail.example.com; dmarc=pass", "a b", `"`, `\`, `a\"b`, "(x", "x)",
 		"a=b", "a/b", "k\u00f6ln", "\u4f60", "\xff", "x\r\nX-Evil: 1", "x\r\n y", "tab\there", "\x00", "a,b;c", "<a@b>", "@", "@x", "a@b@c", "[192.0.2.1]", "2001:db8::1",
 		"a@example.com", "@example.com", "no reason=\"x\"", strings.Repeat("long.", 80), strings.Repeat(`\"`, 200), ".", "-", "=", "==", " ", "  two  spaces  ")
-	if m.sometimes(4) {
+	switch m.IntN(4) {
+	case 0:
 		text += m.words(3)
+	case 1: // the tspecials of RFC 2045 §5.1 one by one, and what is none
+		special := `()<>@,;:\"/[]?= .-!#$%&'*+^_{|}~`
+		text = "a" + string(special[m.IntN(len(special))]) + "b"
 	}
 	var b strings.Builder
 	for _, c := range text { // RFC 8601 §2.2: US-ASCII; a bad byte counts as one character
