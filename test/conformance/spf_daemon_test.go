@@ -33,6 +33,7 @@ const spfMail = "From: a@sender.example\r\nTo: b@receiver.example\r\nSubject: a 
 // from the Authentication-Results that come back. Every case of the suite can
 // be put to a milter, so none is left out.
 func TestSPFSuiteThroughDaemon(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	binary := buildDaemon(t)
 	scenarios := startScenarios(t, false)
 	var daemons []*daemon
