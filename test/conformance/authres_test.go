@@ -137,7 +137,7 @@ func (m maker) results() (auth.Results, parsedField) {
 				last = last && props[j] == ""
 			}
 			// python3-authres loses a quoted-string that another property follows
-			// (docs/decisions/0010), and leaves the escapes of one that it reads.
+			// (docs/decisions/0011), and leaves the escapes of one that it reads.
 			if value == "" || !last && quoted(value) {
 				continue
 			}

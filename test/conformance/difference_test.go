@@ -8,7 +8,7 @@ import (
 )
 
 // difference is where another engine does not do what RFC 6376 says, seen in a
-// signature that does not verify. docs/decisions/0010 has the reasons; a
+// signature that does not verify. docs/decisions/0011 has the reasons; a
 // signature that none of them explains fails the test.
 type difference struct {
 	engine string // how its name begins
