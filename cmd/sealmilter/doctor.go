@@ -95,7 +95,7 @@ func (f *doctorFlags) examine(cmd *cobra.Command, domain string) ([]doctor.Findi
 	if len(f.egress)+len(cfg.Egress) == 0 && len(egress) > 0 {
 		all = append(all, doctor.Finding{Level: doctor.Pass, Check: "config", Subject: "egress", Message: "is not set: looked at are this host's own public addresses, " + joinAddrs(egress)})
 	}
-	d := doctor.Domain{Name: domain, SDID: domain, Egress: egress, Helo: f.helo, ViaSES: cfg.Sign.Via == "ses"}
+	d := doctor.Domain{Name: domain, SDID: domain, Egress: egress, Helo: f.helo, ViaSES: viaSES(cfg)}
 	all = append(all, loadForDoctor(cfg, &d)...)
 	for _, selector := range f.selectors {
 		all = append(all, doctor.ForeignKey(ctx, r, domain, strings.ToLower(strings.TrimSpace(selector))))

@@ -68,8 +68,10 @@ func DNS(ctx context.Context, r resolve.Resolver, d Domain) []Finding {
 	}
 	all = append(all, spfDomain(ctx, r, d)...)
 	all = append(all, spfHelo(ctx, r, d)...)
-	for _, ip := range d.Egress {
-		all = append(all, ptr(ctx, r, d, ip))
+	if !d.ViaSES {
+		for _, ip := range d.Egress {
+			all = append(all, ptr(ctx, r, d, ip))
+		}
 	}
 	all = append(all, dmarcRecord(ctx, r, d)...)
 	return append(all, mx(ctx, r, d)...)
