@@ -153,7 +153,7 @@ func (f *doctorFlags) keysOr(cfg *config.Config) string {
 }
 
 // addresses are the flag's, the configuration's, or those public ones that this
-// host has itself.
+// host has itself, unless all its mail leaves through Amazon SES.
 func (f *doctorFlags) addresses(cfg *config.Config) ([]netip.Addr, error) {
 	if len(f.egress) > 0 {
 		var out []netip.Addr
@@ -168,6 +168,9 @@ func (f *doctorFlags) addresses(cfg *config.Config) ([]netip.Addr, error) {
 	}
 	if len(cfg.Egress) > 0 {
 		return cfg.Egress, nil
+	}
+	if viaSES(cfg) {
+		return nil, nil // this host's own send to SES alone
 	}
 	var out []netip.Addr
 	addrs, _ := net.InterfaceAddrs()
