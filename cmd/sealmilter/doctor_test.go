@@ -59,6 +59,8 @@ func TestDoctor(t *testing.T) {
 		{"subdomain", []string{"a.example.com"}, exitProblems, []string{"PASS  dkim   s1._domainkey.example.com", "FAIL  spf    a.example.com: there is no SPF record", "p=reject applies to a.example.com"}},
 		{"service's keys", []string{"example.com", "--selector", "k1,k2"}, exitProblems, []string{
 			"PASS  dkim   k1._domainkey.example.com: a key (ed25519, 256 bits) that somebody else holds", "FAIL  dkim   k2._domainkey.example.com: there is no key"}},
+		{"service's selector is ours", []string{"example.com", "--selector", "s1"}, exitProblems, []string{
+			"s1.pem has the selector of somebody else's key", "paste  sealmilter keys new example.com && rm "}},
 		{"not listed", []string{"example.net"}, exitProblems, []string{"FAIL  config example.net: is not in sign.domains", "paste  sealmilter keys new example.net"}},
 		{"no domain", []string{"exa mple"}, exitProblems, nil},
 		{"bad address", []string{"example.com", "--egress", "x"}, exitUsage, nil},
