@@ -41,7 +41,7 @@ func (t talk) records(cfg *config.Config, domains []string, store *keys.Store) {
 	for _, d := range domains {
 		picked, sdid, err := store.Pick(d)
 		if err == nil {
-			keys.Write(t.out, keys.Plain, keys.Publication{Domain: sdid, Keys: picked, Egress: cfg.Egress}.Records())
+			keys.Write(t.out, keys.Plain, keys.Publication{Domain: sdid, Keys: picked, Egress: cfg.Egress, ViaSES: viaSES(cfg)}.Records())
 		}
 	}
 	t.say("The records again, in other forms: sealmilter dns %s --format bind|route53", domains[0])
