@@ -8,9 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -19,6 +17,7 @@ import (
 
 	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/doctor"
+	"github.com/sealmilter/sealmilter/internal/setup"
 	"github.com/sealmilter/sealmilter/milter/client"
 )
 
@@ -130,7 +129,7 @@ func probeAs(ctx context.Context, t doctor.Target) (asUser bool, err error) {
 	cmd := exec.CommandContext(ctx, "/proc/self/exe", "probe", t.Network, t.Addr)
 	cmd.Dir = "/"
 	if os.Geteuid() == 0 && t.User != "root" {
-		cred, err := credential(t.User)
+		cred, err := setup.Credential(t.User)
 		if err != nil {
 			return false, err
 		}
@@ -147,28 +146,6 @@ func probeAs(ctx context.Context, t doctor.Target) (asUser bool, err error) {
 		err = errors.New(strings.TrimPrefix(text, "error: "))
 	}
 	return os.Geteuid() == 0, err
-}
-
-// credential is what initgroups(3) gives a user: Postfix's daemons get it, too.
-func credential(name string) (*syscall.Credential, error) {
-	u, err := user.Lookup(name)
-	if err != nil {
-		return nil, err
-	}
-	ids, err := u.GroupIds()
-	if err != nil {
-		return nil, err
-	}
-	c := &syscall.Credential{}
-	for _, s := range ids {
-		if n, err := strconv.ParseUint(s, 10, 32); err == nil {
-			c.Groups = append(c.Groups, uint32(n))
-		}
-	}
-	uid, errU := strconv.ParseUint(u.Uid, 10, 32)
-	gid, errG := strconv.ParseUint(u.Gid, 10, 32)
-	c.Uid, c.Gid = uint32(uid), uint32(gid)
-	return c, errors.Join(errU, errG)
 }
 
 // newProbe is doctor's other process: it connects, negotiates, and says nothing

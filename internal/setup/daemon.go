@@ -1,4 +1,4 @@
-package main
+package setup
 
 import (
 	"context"
@@ -12,7 +12,6 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/postfix"
 )
 
@@ -188,11 +187,4 @@ func putConfig(c *configPlan) error {
 		return err
 	}
 	return postfix.Replace(c.path, c.new, 0o644)
-}
-
-// showProblems prints what is wrong with a configuration.
-func (t talk) showProblems(problems config.Problems) {
-	for _, p := range problems {
-		printProblem(t.err, p)
-	}
 }
