@@ -17,6 +17,7 @@ import (
 
 	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/doctor"
+	"github.com/sealmilter/sealmilter/internal/postfix"
 	"github.com/sealmilter/sealmilter/internal/setup"
 	"github.com/sealmilter/sealmilter/milter/client"
 )
@@ -96,7 +97,7 @@ func readPostfix(ctx context.Context, postconf, dir string) (doctor.PostfixConf,
 	if err != nil {
 		return doctor.PostfixConf{}, err
 	}
-	p := doctor.PostfixConf{Main: doctor.ParsePostconf(out)}
+	p := doctor.PostfixConf{Main: postfix.ParseValues(out)}
 	if dir == "" {
 		dir = p.Main["config_directory"]
 	}

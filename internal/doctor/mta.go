@@ -49,12 +49,6 @@ func Reached(t Target, asUser bool, err error) Finding {
 	return f
 }
 
-// filter is one milter in an MTA's list.
-type filter struct {
-	text   string // the address as written
-	action string // what the MTA does without it; "" for the MTA's default
-}
-
 // isOurs reports whether an MTA's milter is us: one of our listeners, or by
 // name, since systemd may listen for us.
 func isOurs(s Socket, text string, listens []Socket) bool {

@@ -3,9 +3,10 @@ package doctor
 import (
 	"errors"
 	"io/fs"
-	"slices"
 	"strings"
 	"testing"
+
+	"github.com/sealmilter/sealmilter/internal/postfix"
 )
 
 const debianMaster = `# service type  private unpriv  chroot  wakeup  maxproc command + args
@@ -23,7 +24,7 @@ func debian(change map[string]string) map[string]string {
 		"smtpd_milters": "unix:sealmilter/milter.sock", "non_smtpd_milters": "unix:sealmilter/milter.sock",
 		"milter_default_action": "tempfail", "milter_macro_daemon_name": "mail.example.com", "milter_protocol": "6",
 		"internal_mail_filter_classes": "bounce", "queue_directory": "/var/spool/postfix", "mail_owner": "postfix",
-		"myhostname": "mail.example.com", "compatibility_level": "3.6",
+		"myhostname": "mail.example.com", "compatibility_level": "3.6", "mail_version": "3.7.11",
 	}
 	for k, v := range change {
 		m[k] = v
@@ -89,17 +90,9 @@ func TestChrootedPostfixSeesNothingElse(t *testing.T) {
 }
 
 func TestPostconf(t *testing.T) {
-	p := PostfixConf{Main: ParsePostconf("smtp_helo_name = $myhostname\nmyhostname = mail.example.com\nempty =\nrelayhost = [a]:25 = x\n")}
+	p := PostfixConf{Main: postfix.ParseValues("smtp_helo_name = $myhostname\nmyhostname = mail.example.com\nempty =\nrelayhost = [a]:25 = x\n")}
 	if p.Helo() != "mail.example.com" || p.Main["empty"] != "" || p.Main["relayhost"] != "[a]:25 = x" {
 		t.Errorf("%v", p.Main)
-	}
-}
-
-func TestMilters(t *testing.T) {
-	got := milters(" unix:a,inet:b:1\t{ unix:c, default_action = accept } {} { unterminated")
-	want := []filter{{"unix:a", ""}, {"inet:b:1", ""}, {"unix:c", "accept"}, {"unterminated", ""}}
-	if !slices.Equal(got, want) {
-		t.Errorf("%v", got)
 	}
 }
 
