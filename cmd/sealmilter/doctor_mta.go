@@ -37,6 +37,7 @@ func examineMTA(ctx context.Context, cfg *config.Config, postfixDir string) ([]d
 	for _, l := range cfg.Listen {
 		listens = append(listens, doctor.Socket{Network: l.Addr.Network, Addr: l.Addr.Addr})
 	}
+	listens = append(listens, systemdListens(ctx)...)
 	var all []doctor.Finding
 	var targets []doctor.Target
 	var helo string
@@ -68,6 +69,30 @@ func examineMTA(ctx context.Context, cfg *config.Config, postfixDir string) ([]d
 		all = append(all, doctor.Reached(t, asUser, err))
 	}
 	return all, helo
+}
+
+// systemdListens are the unix sockets that systemd opens for us, as root's and
+// everybody's systemctl tells.
+func systemdListens(ctx context.Context) []doctor.Socket {
+	if !exists("/run/systemd/system") {
+		return nil
+	}
+	out, err := output(ctx, "systemctl", "show", "--property=Listen", setup.SocketUnit)
+	if err != nil {
+		return nil
+	}
+	return parseListen(out)
+}
+
+// parseListen reads `Listen=/run/sealmilter/milter.sock (Stream)`, a line a socket.
+func parseListen(out string) []doctor.Socket {
+	var all []doctor.Socket
+	for line := range strings.Lines(out) {
+		if path, ok := strings.CutSuffix(strings.TrimSpace(strings.TrimPrefix(line, "Listen=")), " (Stream)"); ok && filepath.IsAbs(path) {
+			all = append(all, doctor.Socket{Network: "unix", Addr: path})
+		}
+	}
+	return all
 }
 
 // findPostconf looks where PATH of an ordinary user does not, too.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -87,5 +88,15 @@ func TestDoctorJSON(t *testing.T) {
 	}
 	if err := json.Unmarshal(out.Bytes(), &got); err != nil || code != exitFine || got.Worst != doctor.Pass || len(got.Findings) < 8 {
 		t.Errorf("%d, %v, %+v %s", code, err, got, errOut.String())
+	}
+}
+
+func TestParseListen(t *testing.T) {
+	got := parseListen("Listen=/run/sealmilter/milter.sock (Stream)\nListen=/var/spool/postfix/sealmilter/milter.sock (Stream)\nListen=127.0.0.1:8891 (Stream)\n\n")
+	if fmt.Sprint(got) != "[{unix /run/sealmilter/milter.sock} {unix /var/spool/postfix/sealmilter/milter.sock}]" {
+		t.Errorf("%v", got)
+	}
+	if got := parseListen("Listen=\n"); len(got) != 0 {
+		t.Errorf("%v", got)
 	}
 }

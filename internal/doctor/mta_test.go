@@ -57,6 +57,8 @@ func TestPostfix(t *testing.T) {
 			"/var/spool/postfix/run/sealmilter/milter.sock"},
 		{"no chroot", map[string]string{"smtpd_milters": "unix:/run/sealmilter/milter.sock", "non_smtpd_milters": "unix:/run/sealmilter/milter.sock"},
 			strings.NewReplacer(" y ", " - ").Replace(debianMaster), "", "/run/sealmilter/milter.sock"},
+		{"- is a chroot before 3.0", map[string]string{"mail_version": "2.11.3", "smtpd_milters": "unix:/run/sealmilter/milter.sock", "non_smtpd_milters": "unix:/run/sealmilter/milter.sock"},
+			strings.NewReplacer(" y ", " - ").Replace(debianMaster), "", "/var/spool/postfix/run/sealmilter/milter.sock"},
 		{"global ORIGINATING", map[string]string{"milter_macro_daemon_name": "ORIGINATING"}, debianMaster, "FAIL mta milter_macro_daemon_name: Internet", "/var/spool/postfix/sealmilter/milter.sock"},
 		{"bounces", map[string]string{"internal_mail_filter_classes": ""}, debianMaster, "WARN mta internal_mail_filter_classes: not signed", "/var/spool/postfix/sealmilter/milter.sock"},
 		{"a service without us", nil, debianMaster + "smtps inet n - y - - smtpd\n  -o smtpd_milters=\n", "WARN mta master.cf smtps: own setting", "/var/spool/postfix/sealmilter/milter.sock"},
@@ -144,5 +146,5 @@ func TestReached(t *testing.T) {
 		Reached(tg, true, errors.New("dial unix /run/s: connect: no such file or directory")),
 		Reached(tg, true, errors.New("connection refused")),
 		Reached(Target{Socket: tg.Socket, Text: "unix:s", User: "postfix", Chroot: "/var/spool/postfix", Service: "smtpd"}, true, errors.New("no such file or directory")),
-	}, "FAIL socket unix:/run/s: does not reach | namei\nFAIL socket unix:/run/s: does not reach | listen:\nFAIL socket unix:/run/s: does not reach | systemctl\nFAIL socket unix:s: does not reach | systemctl")
+	}, "FAIL socket unix:/run/s: does not reach | namei\nFAIL socket unix:/run/s: does not reach | listen:\nFAIL socket unix:/run/s: does not reach | systemctl\nFAIL socket unix:s: does not reach | sealmilter setup postfix")
 }

@@ -161,7 +161,7 @@ func chrootNote(p PostfixConf, listens []Socket) string {
 	}) {
 		return ""
 	}
-	return "; smtpd is chrooted, so that milter.yaml needs listen: [\"unix:" + filepath.Join(p.queue(), "sealmilter/milter.sock") + "\"]"
+	return "; smtpd is chrooted, so that milter.yaml needs listen: [\"unix:" + filepath.Join(p.queue(), "sealmilter/milter.sock") + "\"]; `sealmilter setup postfix` does all of it"
 }
 
 // loopback: a service for programs of this host, as a content filter's way back.

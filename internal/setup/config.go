@@ -38,13 +38,13 @@ type mtaPlan struct {
 	socket func(*config.Config) (milter postfix.Endpoint, listen string, dropIn bool)
 }
 
-// postfixPlan is for Postfix. Where systemd owns the sockets (socketUnit), it opens
+// postfixPlan is for Postfix. Where systemd owns the sockets (bySystemd), it opens
 // that one: only there can a service without rights have a socket of Postfix's group.
-func postfixPlan(h postfix.Host, socketUnit bool) mtaPlan {
+func postfixPlan(h postfix.Host, bySystemd bool) mtaPlan {
 	return mtaPlan{"postfix", h.Values.Get("myhostname"), func(now *config.Config) (e postfix.Endpoint, listen string, dropIn bool) {
-		if isDefaultListen(now) && socketUnit {
+		if isDefaultListen(now) && bySystemd {
 			e = postfix.Endpoint{Unix: inQueue(h)}
-			return e, "", !answers(e.Unix)
+			return e, "", !opened(e.Unix, h.Values.Get("mail_owner"))
 		}
 		e, listen = chooseSocket(now, h)
 		return e, listen, false

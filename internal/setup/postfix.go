@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/user"
 	"slices"
 	"strings"
 
@@ -127,7 +128,7 @@ func (s *Postfix) want(action string) postfix.Want {
 // planConfig works out milter.yaml and says what it means.
 func (s *Postfix) planConfig(ctx context.Context, nets networks, questions *[]string) error {
 	h := s.inst.Host
-	conf, problems, err := planConfig(s.Config, s.Domains, nets.own, postfixPlan(h, underSystemd(ctx, socketName)))
+	conf, problems, err := planConfig(s.Config, s.Domains, nets.own, postfixPlan(h, underSystemd(ctx, SocketUnit)))
 	if err != nil {
 		return fail(config.Hint(err), "%s: %w", s.Config, err)
 	}
@@ -190,7 +191,7 @@ func (s *Postfix) show(p *postfix.Plan, questions []string) error {
 	}
 	s.section("What changes")
 	if s.conf.dropIn {
-		s.say("%s: systemd opens %s", dropInPath, s.conf.milter.Unix)
+		s.say("%s: systemd opens %s; sealmilter is restarted for it", dropInPath, s.conf.milter.Unix)
 	}
 	diff := postfix.Diff(s.Config, s.conf.old, s.conf.new) + s.inst.Diff(p)
 	if diff == "" {
@@ -231,9 +232,28 @@ func (s *Postfix) prepare(ctx context.Context) (*keys.Store, error) {
 	}
 	s.ok("%s and its keys can be used", s.Config)
 	if s.conf.dropIn {
-		if err := openSocket(ctx, s.conf, s.inst.Host); err != nil {
+		if err := s.openSocket(ctx); err != nil {
 			return nil, err
 		}
 	}
 	return store, bringUp(ctx, s.conf)
+}
+
+// openSocket has systemd open the socket in Postfix's queue, where no Postfix was
+// when the package was installed. It stays after an undo: one that nobody asks
+// costs nothing, and to close it every socket of ours would have to be closed.
+func (s *Postfix) openSocket(ctx context.Context) error {
+	owner, err := user.Lookup(s.inst.Host.Values.Get("mail_owner"))
+	if err != nil {
+		return err
+	}
+	group, err := user.LookupGroupId(owner.Gid)
+	if err != nil {
+		return err
+	}
+	if err := (socketUnit{dropInPath, runProgram}).open(ctx, s.conf.milter.Unix, group.Name); err != nil {
+		return err
+	}
+	s.ok("systemd opens %s", s.conf.milter.Unix)
+	return nil
 }

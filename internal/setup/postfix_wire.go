@@ -114,6 +114,6 @@ func (s *Postfix) takeBack(ctx context.Context) error {
 	} else {
 		s.ok("our edits are taken out; Postfix is not running")
 	}
-	s.say("Keys, %s and the daemon stay as they are.", s.Config)
+	s.say("Keys, %s, the daemon and its sockets stay as they are.", s.Config)
 	return nil
 }
