@@ -71,8 +71,7 @@ func examineMTA(ctx context.Context, cfg *config.Config, postfixDir string) ([]d
 	return all, helo
 }
 
-// systemdListens are the unix sockets that systemd opens for us, as root's and
-// everybody's systemctl tells.
+// systemdListens are the unix sockets that systemd opens for us.
 func systemdListens(ctx context.Context) []doctor.Socket {
 	if !exists("/run/systemd/system") {
 		return nil

@@ -31,6 +31,7 @@ func (s *Postfix) Run(ctx context.Context) error {
 	if os.Geteuid() != 0 && !s.DryRun {
 		return fail("sudo sealmilter setup postfix ..., or look first with --dry-run", "only root can set Postfix up")
 	}
+	defer s.unlock()
 	if err := s.open(ctx); err != nil {
 		return err
 	}
@@ -48,6 +49,11 @@ func (s *Postfix) open(ctx context.Context) error {
 			return fail("install Postfix first, or put postconf into the PATH", "Postfix is not to be found: %w", err)
 		}
 		s.Dir = strings.TrimSpace(out)
+	}
+	if !s.DryRun {
+		if err := s.lock(s.Dir); err != nil {
+			return err
+		}
 	}
 	inst, err := postfix.Open(ctx, s.Dir, runProgram)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -34,6 +34,7 @@ func (s *Sendmail) Run(ctx context.Context) error {
 	if os.Geteuid() != 0 && (s.Apply || s.Undo) && !s.DryRun {
 		return fail("sudo sealmilter setup sendmail ..., or look first with --dry-run", "only root can set Sendmail up")
 	}
+	defer s.unlock()
 	if err := s.open(ctx); err != nil {
 		return err
 	}
@@ -53,6 +54,11 @@ func (s *Sendmail) open(ctx context.Context) error {
 		return err
 	}
 	s.MC = abs
+	if (s.Apply || s.Undo) && !s.DryRun {
+		if err := s.lock(filepath.Dir(s.MC)); err != nil {
+			return err
+		}
+	}
 	data, err := os.ReadFile(s.MC)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fail(sendmailPackage()+"; or name the file that sendmail.cf is built from with --mc", "no %s: Sendmail's configuration cannot be built", s.MC)

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/sealmilter/sealmilter/internal/config"
@@ -26,6 +27,8 @@ type Common struct {
 	LoadKeys func(*config.Config) (*keys.Store, []keys.Problem)
 	// Prove has a key sign, and a second implementation verify it.
 	Prove func(*keys.Key) error
+
+	locked []*os.File // folders
 }
 
 // Talk is what set-up says and asks. Questions are answered at a terminal, or
