@@ -12,14 +12,15 @@ func newSetupPostfix() *cobra.Command {
 		Use:   "postfix --domain DOMAIN",
 		Short: "make keys, write milter.yaml and tell Postfix, without a moment of refused mail",
 		Long: `Sets Postfix up. Reads main.cf and master.cf, makes keys for the domain, writes
-milter.yaml, tests a whole message through the socket as Postfix's user, and only
-then adds sealmilter behind the milters that are there. While Postfix proves
-itself with a message, mail passes even if something is wrong; then the final
-line is written: mail waits while sealmilter is down. Anything that goes wrong
-puts the files back. Run again it changes only what is not right yet.
+milter.yaml, has systemd open a socket in Postfix's queue where it lacks one, tests
+a whole message through it as Postfix's user, and only then adds sealmilter behind
+the milters that are there. While Postfix proves itself with a message, mail passes
+even if something is wrong; then the final line is written: mail waits while
+sealmilter is down. Anything that goes wrong puts the files back. Run again it
+changes only what is not right yet.
 
 --undo takes the edits out of main.cf and master.cf, and leaves those that you
-have made since, the keys and milter.yaml.`,
+have made since, the keys, milter.yaml and the socket.`,
 		Example: "  sealmilter setup postfix --domain example.com --dry-run\n  sealmilter setup postfix --domain example.com\n  sealmilter setup postfix --undo",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
