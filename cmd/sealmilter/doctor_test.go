@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -102,5 +103,15 @@ func TestDoctorViaSES(t *testing.T) {
 	}
 	if got, err := (&doctorFlags{egress: []string{"192.0.2.25"}}).addresses(cfg); len(got) != 1 || err != nil {
 		t.Errorf("%v %v", got, err)
+	}
+}
+
+func TestParseListen(t *testing.T) {
+	got := parseListen("Listen=/run/sealmilter/milter.sock (Stream)\nListen=/var/spool/postfix/sealmilter/milter.sock (Stream)\nListen=127.0.0.1:8891 (Stream)\n\n")
+	if fmt.Sprint(got) != "[{unix /run/sealmilter/milter.sock} {unix /var/spool/postfix/sealmilter/milter.sock}]" {
+		t.Errorf("%v", got)
+	}
+	if got := parseListen("Listen=\n"); len(got) != 0 {
+		t.Errorf("%v", got)
 	}
 }

@@ -77,13 +77,11 @@ func (a *app) setup(cfg *config.Config, store *keys.Store) *milter.Setup {
 	return set
 }
 
-func viaSES(cfg *config.Config) bool { return cfg.Sign.Via == "ses" }
-
 // signedHeaders are the fields to sign: Amazon SES puts its own Date and
 // Message-ID in place of ours.
 func signedHeaders(cfg *config.Config) []string {
 	h := slices.Clone(cfg.Sign.Headers)
-	if viaSES(cfg) {
+	if cfg.Sign.ViaSES() {
 		h = slices.DeleteFunc(h, func(n string) bool {
 			return strings.EqualFold(n, "Date") || strings.EqualFold(n, "Message-ID")
 		})
@@ -105,7 +103,7 @@ func serverConfig(cfg *config.Config) milter.ServerConfig {
 func loadKeys(cfg *config.Config, previous *keys.Store) (*keys.Store, []keys.Problem) {
 	specs := make([]keys.DomainSpec, 0, len(cfg.Sign.Domains))
 	for _, d := range cfg.Sign.Domains {
-		specs = append(specs, keys.DomainSpec{Name: d.Name, Selectors: d.Selectors, Subdomains: d.Subdomains, Single: viaSES(cfg)})
+		specs = append(specs, keys.DomainSpec{Name: d.Name, Selectors: d.Selectors, Subdomains: d.Subdomains, Single: cfg.Sign.ViaSES()})
 	}
 	return keys.Load(cfg.Sign.Keys, specs, previous)
 }
