@@ -38,7 +38,7 @@ func newSetupLab(t *testing.T) *setupLab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp("", labPrefix)
+	dir, err := os.MkdirTemp(l.dir, "setup")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,10 +55,10 @@ func newSetupLab(t *testing.T) *setupLab {
 		}
 		s.proc.stop(20 * time.Second)
 		if t.Failed() {
-			t.Logf("logs are kept in %s", dir)
-			return
+			t.Logf("logs are in %s", dir)
+		} else {
+			os.RemoveAll(dir)
 		}
-		os.RemoveAll(dir)
 	})
 	s.postfix(t)
 	s.daemon(t, dir)
