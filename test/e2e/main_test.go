@@ -18,7 +18,7 @@ var world struct {
 }
 
 // programs are what the suite runs besides sealmilter, all from Debian packages (install-packages.sh).
-var programs = []string{"postfix", "postconf", "nsd", "unbound", "dovecot", "opendkim-testmsg", "unshare", "/usr/bin/python3", "m4", "ip", "dpkg-deb"}
+var programs = []string{"postfix", "postconf", "nsd", "unbound", "dovecot", "opendkim-testmsg", "unshare", "/usr/bin/python3", "m4", "ip", "dpkg-deb", "saslpasswd2"}
 
 func TestMain(m *testing.M) {
 	flag.Parse()

@@ -21,7 +21,8 @@ import (
 
 // sendmailLab is a Sendmail from Debian's packages, unpacked and not installed: they conflict with Postfix's. It has
 // its own network namespace, where every client address of the tests is real, and its own mount namespace, where dir is
-// /mnt: Sendmail takes no files from below a world-writable directory. It is a gateway: all mail goes to the sink.
+// /mnt: Sendmail takes no files from below a world-writable directory. It is a gateway: all mail but that of its own
+// host's users goes to the sink.
 type sendmailLab struct {
 	dir    string
 	socket string // the milter's
@@ -35,6 +36,7 @@ type sendmailLab struct {
 const (
 	sendmailIP  = ourEgress
 	sendmailIP6 = "2001:db8:1::25"
+	msaPort     = 587  // submission: nobody sends without logging in
 	impatient   = 2526 // the port whose milter must not be silent for more than 4 s
 )
 
@@ -90,7 +92,13 @@ INPUT_MAIL_FILTER(` + "`sealmilter', `S=unix:%[1]s, F=T'" + `)dnl
 MAIL_FILTER(` + "`impatient', `S=unix:%[1]s, F=T, T=S:4s;R:4s;E:1m'" + `)dnl
 DAEMON_OPTIONS(` + "`Family=inet, Name=MTA-v4, Port=25'" + `)dnl
 DAEMON_OPTIONS(` + "`Family=inet6, Name=MTA-v6, Addr=" + sendmailIP6 + ", Port=25'" + `)dnl
+DAEMON_OPTIONS(` + "`Family=inet, Name=MSA, Port=587, M=Ea'" + `)dnl
 DAEMON_OPTIONS(` + "`Family=inet, Name=impatient, Port=%[2]d, InputMailFilters=impatient'" + `)dnl
+define(` + "`confAUTH_MECHANISMS', `PLAIN LOGIN'" + `)dnl
+define(` + "`confAUTH_OPTIONS', `A'" + `)dnl
+TRUST_AUTH_MECH(` + "`PLAIN LOGIN'" + `)dnl
+define(` + "`LOCAL_MAILER_PATH', `/mnt/root/usr/libexec/sendmail/mail.local'" + `)dnl
+define(` + "`LOCAL_MAILER_ARGS', `mail.local -f $g $u'" + `)dnl
 MAILER(` + "`local'" + `)dnl
 MAILER(` + "`smtp'" + `)dnl
 `
@@ -119,6 +127,8 @@ mount --bind "$1" run
 mount --rbind "$0" /mnt
 mount --bind etc/hosts /etc/hosts
 mount --bind etc/resolv.conf /etc/resolv.conf
+mount --bind sasl /usr/lib/sasl2
+mount --bind mail /var/mail
 for f in null zero random urandom; do touch dev/$f; mount --bind /dev/$f dev/$f; done
 mount --rbind dev /dev
 hostname app.good.example
@@ -139,7 +149,7 @@ func (s *sendmailLab) start() error {
 	if err != nil {
 		return err
 	}
-	for _, d := range []string{"etc", "dev", "run", "queue", "clientqueue", "root"} {
+	for _, d := range []string{"etc", "dev", "run", "queue", "clientqueue", "root", "sasl", "mail"} {
 		if err := os.MkdirAll(s.path(d), 0o755); err != nil {
 			return err
 		}
@@ -149,7 +159,7 @@ func (s *sendmailLab) start() error {
 			return err
 		}
 	}
-	if err := s.configure(); err != nil {
+	if err := errors.Join(s.configure(), s.sasl()); err != nil {
 		return err
 	}
 	if s.syslog, err = net.ListenUnixgram("unixgram", &net.UnixAddr{Name: s.path("dev", "log"), Net: "unixgram"}); err != nil {
@@ -202,7 +212,7 @@ func (s *sendmailLab) configure() error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(os.Chmod(s.path("queue"), 0o700), os.Chmod(s.path("clientqueue"), 0o770), os.Chown(s.path("clientqueue"), mail.uid, mail.gid)); err != nil {
+	if err := errors.Join(os.Chmod(s.path("queue"), 0o700), os.Chmod(s.path("mail"), 0o777|os.ModeSticky), os.Chmod(s.path("clientqueue"), 0o770), os.Chown(s.path("clientqueue"), mail.uid, mail.gid)); err != nil {
 		return err
 	}
 	for name, text := range map[string]string{
@@ -232,6 +242,17 @@ func (s *sendmailLab) configure() error {
 	}
 	access := "Connect:127.0.0.1\tRELAY\nConnect:192.168.5\tRELAY\nTo:good.example\tRELAY\nTo:lax.example\tRELAY\n"
 	_, err = run([]byte(access), s.path("root", "usr", "libexec", "sendmail", "makemap"), "-C", s.path("etc", "sendmail.cf"), "hash", s.path("etc", "access"))
+	return err
+}
+
+// sasl makes the one account: Cyrus SASL with a password database of its own. Its folder stands in the place of
+// /usr/lib/sasl2, where Debian's Sendmail has its Sendmail.conf.
+func (s *sendmailLab) sasl() error {
+	if err := os.WriteFile(s.path("sasl", "Sendmail.conf"), []byte("pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: /mnt/sasl/sasldb2\nmech_list: PLAIN LOGIN\n"), 0o644); err != nil {
+		return err
+	}
+	user, realm, _ := strings.Cut(saslUser, "@")
+	_, err := run([]byte(saslPassword), "saslpasswd2", "-c", "-p", "-f", s.path("sasl", "sasldb2"), "-u", realm, user)
 	return err
 }
 
