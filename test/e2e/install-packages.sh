@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs what `make test` needs from Debian's packages: a C compiler, the MTAs, two name servers, a SASL
-# server, three foreign DKIM implementations and a parser of Authentication-Results. Nothing that it installs is started or configured: the suite
-# brings up its own instances below a temporary directory. Safe to run again; quick when all is there.
+# server, three foreign DKIM implementations and a parser of Authentication-Results. Nothing that it installs is
+# started or configured: the suite brings up its own instances below a temporary directory. Safe to run again; quick
+# when all is there.
 set -eu
 
 # gcc and libc6-dev: the race detector of the unit tests needs cgo.
