@@ -46,3 +46,15 @@ func countHidden(f header.Field, name string) int {
 	}
 	return n
 }
+
+// HidesResults reports whether some reader finds an Authentication-Results
+// field with a claim to one of ids inside f, behind a line end that folds
+// nothing (ClaimsID).
+func HidesResults(f header.Field, ids []string) bool {
+	for _, h := range hidden(f) {
+		if IsAuthResults(h.Name) && ClaimsID(h.Value, ids) {
+			return true
+		}
+	}
+	return false
+}

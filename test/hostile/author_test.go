@@ -1,7 +1,6 @@
 package hostile
 
 import (
-	"encoding/base64"
 	"strings"
 	"testing"
 )
@@ -21,8 +20,6 @@ const (
 )
 
 func none(reason string) string { return eves + `dmarc=none reason="` + reason + `"` }
-
-func b64(s string) string { return "=?utf-8?B?" + base64.StdEncoding.EncodeToString([]byte(s)) + "?=" }
 
 // TestSeveralFromFields: which one is shown is the reader's choice
 // ("Composition Kills" §5.1; CVE-2019-16378).

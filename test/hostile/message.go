@@ -2,6 +2,7 @@ package hostile
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/sealmilter/sealmilter/auth/header"
@@ -66,14 +67,14 @@ func (m Message) top(name, value string) Message {
 
 // set changes the value of the first field called name.
 func (m Message) set(name, value string) Message {
-	m.Fields = append(header.Fields{}, m.Fields...)
-	for i := range m.Fields {
-		if m.Fields[i].Name == name {
-			m.Fields[i].Value = value
-			break
-		}
-	}
+	m.Fields = slices.Clone(m.Fields)
+	m.Fields[m.place(name)].Value = value
 	return m
+}
+
+// place is where the first field called name stands, -1 for nowhere.
+func (m Message) place(name string) int {
+	return slices.IndexFunc(m.Fields, func(f header.Field) bool { return strings.EqualFold(f.Name, name) })
 }
 
 // without drops the fields called name.

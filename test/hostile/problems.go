@@ -117,19 +117,28 @@ func untouched(sent, left header.Fields) (p []string) {
 // forged reports whether some reader may take a field, or a line that some
 // reader finds in it, for results of ours.
 func forged(f header.Field) bool {
-	for _, line := range displayedLines(f.Raw()) {
-		name, value, ok := strings.Cut(line, ":")
-		if ok && strings.EqualFold(visible(name), "Authentication-Results") && ourID.MatchString(visible(withoutComments(value))) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(resultLines(f), func(value string) bool {
+		return ourID.MatchString(strings.TrimSpace(withoutComments(value)))
+	})
 }
 
 // anyResults: fields of this name may go, whoever's they are, when it is not
 // clear whose they are.
-func anyResults(f header.Field) bool {
-	return strings.EqualFold(visible(f.Name), "Authentication-Results")
+func anyResults(f header.Field) bool { return len(resultLines(f)) > 0 }
+
+// resultLines returns the values of the Authentication-Results that a reader
+// finds in a field, control characters removed.
+func resultLines(f header.Field) (values []string) {
+	for _, line := range displayedLines(f.Raw()) {
+		name, value, ok := strings.Cut(line, ":")
+		if ok && strings.EqualFold(visible(name), "Authentication-Results") {
+			values = append(values, controls.ReplaceAllString(value, ""))
+		}
+	}
+	return values
 }
 
-var ourID = regexp.MustCompile(`(?i)^"?\.?` + regexp.QuoteMeta(AuthservID) + `(?:[^a-z0-9._-]|\.?$)`)
+var (
+	controls = regexp.MustCompile(`[\x00-\x1f\x7f]`)
+	ourID    = regexp.MustCompile(`(?i)^"?\.?` + regexp.QuoteMeta(AuthservID) + `(?:[^a-z0-9._-]|\.?(?:$|[; ]))`)
+)
