@@ -191,7 +191,8 @@ func (g maker) replay() Case {
 		case "second-from":
 			m = g.hide(m) // what the bank signed, and who is displayed says the rest
 		case "from":
-			m, spoiled = m.set("From", " "+g.oddFrom(victim)), true
+			m = m.set("From", " "+g.oddFrom(victim))
+			spoiled = spoiled || strings.Join(strings.Fields(m.Fields[m.place("From")].Value), " ") != victim
 		case "reply-to":
 			m = m.add("Reply-To", " "+attacker)
 		case "content-type":
