@@ -39,19 +39,24 @@ func TestEnvelope(t *testing.T) {
 		{"100 kB", "mx.attacker.example", strings.Repeat("a", 100_000) + "@attacker.example", evesSPF},
 		{"SRS, which makes it look forwarded", "mx.attacker.example", "SRS0=x=y=bank.example=ceo@attacker.example", evesSPF},
 	} {
-		m := plain(Peer{attackerPeer.IP, c.helo}, c.mailFrom, victim).truly("attacker.example")
-		why := "no identifier authenticated"
-		if strings.HasPrefix(c.spf, "spf=pass") {
-			why = "not aligned: spf " + c.spf[strings.LastIndex(c.spf, "=")+1:]
-		}
-		h := hostile{name: c.name, m: m, reply: rejected,
-			results: c.spf + `; dkim=none; dmarc=fail reason="` + why + `" header.from=bank.example policy.dmarc=reject`}
+		h := fromEnvelope(c.name, c.helo, c.mailFrom, c.spf)
 		if strings.HasPrefix(c.name, "SRS") {
 			h.reply, h.quarantined = "", quarantine
 		}
 		cases = append(cases, h)
 	}
 	run(t, "", cases)
+}
+
+// fromEnvelope is an unsigned message in the bank's name; all there is to go by
+// is the envelope.
+func fromEnvelope(name, helo, mailFrom, spf string) hostile {
+	why := "no identifier authenticated"
+	if strings.HasPrefix(spf, "spf=pass") {
+		why = "not aligned: spf " + spf[strings.LastIndex(spf, "=")+1:]
+	}
+	return hostile{name: name, reply: rejected, m: plain(Peer{attackerPeer.IP, helo}, mailFrom, victim).truly("attacker.example"),
+		results: spf + `; dkim=none; dmarc=fail reason="` + why + `" header.from=bank.example policy.dmarc=reject`}
 }
 
 // TestAlignment: who is near whom, by the records of RFC 9989 §4.10 and nothing
