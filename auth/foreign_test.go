@@ -56,6 +56,7 @@ func TestClaimsID(t *testing.T) {
 		"version touching a comment":    " mail.example.com(x)1(y); spf=pass",
 		"version 2":                     " mail.example.com 2; spf=pass",
 		"NUL in the id":                 " mail.exam\x00ple.com; spf=pass",
+		"NUL behind the id":             " mail.example.com\x00.attack.example; spf=pass",
 		"controls in front":             " \x01\x02mail.example.com; spf=pass",
 		"DEL":                           " mail.example.com\x7f; spf=pass",
 		"substructure with a slash":     " mail.example.com/mx1; spf=pass",

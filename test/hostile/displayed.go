@@ -86,16 +86,14 @@ func authorViews(value string) []string {
 		views = append(views, m[1])
 	}
 	// A reader that decodes first.
-	for _, element := range separators.Split(noQuotes, -1) {
-		if !encoded.MatchString(element) {
-			continue
-		}
-		text := encoded.ReplaceAllStringFunc(element, decodeWords)
-		if !strings.ContainsAny(element, "<@") {
-			views = append(views, text)
-		}
-		for _, m := range inAngles.FindAllStringSubmatch(text, -1) {
-			views = append(views, m[1])
+	if encoded.MatchString(noQuotes) {
+		for _, element := range separators.Split(encoded.ReplaceAllStringFunc(noQuotes, decodeWords), -1) {
+			if !strings.Contains(element, "<") {
+				views = append(views, element)
+			}
+			for _, m := range inAngles.FindAllStringSubmatch(element, -1) {
+				views = append(views, m[1])
+			}
 		}
 	}
 	var domains []string
