@@ -111,7 +111,7 @@ func displayedDomain(s string) string {
 	if a, err := idna.Lookup.ToASCII(strings.TrimRight(s, ".")); err == nil {
 		s = a
 	}
-	return strings.ToLower(strings.Trim(s, "."))
+	return strings.ToLower(strings.Trim(controls.ReplaceAllString(s, ""), "."))
 }
 
 func withoutComments(s string) string {
@@ -145,9 +145,9 @@ func decodeWords(s string) string {
 		return strings.NewReader(string(b)), err
 	}}
 	if out, err := d.DecodeHeader(s); err == nil {
-		return out
+		s = out
 	}
-	return s
+	return " " + s + " "
 }
 
 var utf7Run = regexp.MustCompile(`\+[A-Za-z0-9+/]*-?`)
