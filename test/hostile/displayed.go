@@ -87,12 +87,13 @@ func authorViews(value string) []string {
 	}
 	// A reader that decodes first.
 	if encoded.MatchString(noQuotes) {
-		for _, element := range separators.Split(encoded.ReplaceAllStringFunc(noQuotes, decodeWords), -1) {
-			if !strings.Contains(element, "<") {
+		text := encoded.ReplaceAllStringFunc(noQuotes, decodeWords)
+		for _, m := range inAngles.FindAllStringSubmatch(text, -1) {
+			views = append(views, m[1])
+		}
+		for _, element := range separators.Split(inAngles.ReplaceAllString(text, "<>"), -1) {
+			if !strings.Contains(element, "<") { // else it is a display name
 				views = append(views, element)
-			}
-			for _, m := range inAngles.FindAllStringSubmatch(element, -1) {
-				views = append(views, m[1])
 			}
 		}
 	}
@@ -107,8 +108,11 @@ func authorViews(value string) []string {
 	return domains
 }
 
+// asReaders maps case and width, and does not mind what a registrar would.
+var asReaders = idna.New(idna.MapForLookup(), idna.Transitional(false), idna.StrictDomainName(false))
+
 func displayedDomain(s string) string {
-	if a, err := idna.Lookup.ToASCII(strings.TrimRight(s, ".")); err == nil {
+	if a, err := asReaders.ToASCII(strings.TrimRight(s, ".")); err == nil {
 		s = a
 	}
 	return strings.ToLower(strings.Trim(controls.ReplaceAllString(s, ""), "."))
