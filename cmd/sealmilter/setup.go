@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -30,9 +31,11 @@ func newSetup() *cobra.Command {
 
 // runSetup runs a set-up whose flags are read.
 func runSetup(cmd *cobra.Command, s *setup.Common, mta string, run func(context.Context) error) error {
-	if err := canonicalDomains(s.Domains, s.Undo, mta); err != nil {
+	domains, err := canonicalDomains(s.Domains, s.Undo, mta)
+	if err != nil {
 		return err
 	}
+	s.Domains = domains
 	s.Out, s.Err = cmd.OutOrStdout(), cmd.ErrOrStderr()
 	if isTerminal(os.Stdin) {
 		s.In = bufio.NewReader(os.Stdin)
@@ -43,7 +46,7 @@ func runSetup(cmd *cobra.Command, s *setup.Common, mta string, run func(context.
 	// Interrupted, what is half done is put back.
 	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	err := run(ctx)
+	err = run(ctx)
 	var f *setup.Failure
 	switch {
 	case err == nil:
@@ -62,24 +65,27 @@ func isTerminal(f *os.File) bool {
 	return err == nil
 }
 
-// canonicalDomains puts the domains of --domain into their canonical form, in
-// place. Only an undo needs none.
-func canonicalDomains(domains []string, undo bool, mta string) error {
+// canonicalDomains returns the domains of --domain in their canonical form, each
+// once.
+func canonicalDomains(domains []string, undo bool, mta string) ([]string, error) {
 	if len(domains) == 0 && !undo {
-		return &failure{
+		return nil, &failure{
 			err:  errors.New("which domain? --domain is missing"),
 			hint: "the part behind the @ of your addresses: sealmilter setup " + mta + " --domain example.com",
 			code: exitUsage,
 		}
 	}
-	for i, d := range domains {
+	var names []string
+	for _, d := range domains {
 		name, err := resolve.CanonicalName(d)
 		if err != nil {
-			return badDomain(err)
+			return nil, badDomain(err)
 		}
-		domains[i] = name
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
 	}
-	return nil
+	return names, nil
 }
 
 // newSetupProbe is the self-test's other process. Nobody has a use for it by hand.
