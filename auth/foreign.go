@@ -1,12 +1,16 @@
 package auth
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/sealmilter/sealmilter/auth/header"
+)
 
 // IsAuthResults reports whether a field of this name may be taken for an
 // Authentication-Results field by anybody: in any case, with white space
 // before the colon, or with invisible characters in it.
 func IsAuthResults(name string) bool {
-	return strings.EqualFold(graphic(name), "Authentication-Results")
+	return strings.EqualFold(header.Visible(name), "Authentication-Results")
 }
 
 // ClaimsID reports whether an Authentication-Results field with this value has
@@ -18,6 +22,10 @@ func IsAuthResults(name string) bool {
 // dot, U-labels, control characters and a substructure behind the id (§2.5)
 // do not hide a claim. Fields that clearly name somebody else stay.
 func ClaimsID(value string, ids []string) bool {
+	// Some readers end the value at a NUL, others leave it out.
+	if before, _, ok := strings.Cut(value, "\x00"); ok && ClaimsID(before, ids) {
+		return true
+	}
 	p := idParser{s: dropControls(value)}
 	if !p.skip() {
 		return true
