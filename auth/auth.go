@@ -46,7 +46,10 @@ type Author struct {
 	Fields    int      // how many From fields there are
 	Mailboxes []string // addr-specs of all mailboxes, as written, comments removed
 	Domains   []string // their distinct domains: A-labels, lower case, in order
-	Routes    []string // domains of obsolete routes in front of them (RFC 5322 §4.4), the same form
+	// Shown are domains that only some readers take for an author's, in the same
+	// form: of obsolete routes (RFC 5322 §4.4), and of addresses in encoded words
+	// of a display name, which RFC 2047 §6.2 says to decode after parsing.
+	Shown []string
 	// Err says why there is no Author Domain; nil when Domains is usable.
 	Err error
 }

@@ -164,9 +164,7 @@ func (p *mailboxParser) cutRoute(in []token) ([]token, error) {
 		if err != nil {
 			return nil, errors.New("invalid domain in a route")
 		}
-		if len(p.author.Routes) < maxAuthorDomains {
-			p.author.Routes = append(p.author.Routes, d)
-		}
+		p.shown(d)
 		if i += 2; in[i].kind == ':' {
 			return in[i+1:], nil
 		}
@@ -205,8 +203,9 @@ func (p *mailboxParser) wordsOnly() error {
 var errEncoded = errors.New("address in an encoded word")
 
 // displayName looks for a second address in an unquoted display name.
-// `a@b.example <a@b.example>` is common and harmless, and so is an encoded
-// address as long as it has no brackets of its own and no comma behind it.
+// `a@b.example <a@b.example>` is common and harmless. Encoded, RFC 2047 has it as
+// a mere name, and help desks write `"Kim <kim@a.example>" <desk@b.example>`: the
+// address counts as an author's too, where some readers take it for one.
 func (p *mailboxParser) displayName() error {
 	for i, t := range p.text {
 		if t.kind != '@' || i+1 == len(p.text) {
@@ -221,11 +220,21 @@ func (p *mailboxParser) displayName() error {
 		}
 	}
 	for _, d := range decodedAuthors(p.text[:p.behind], p.text[p.behind:]) {
-		if d, err := canonicalName(d); err != nil || d != p.angle {
+		d, err := canonicalName(d)
+		if err != nil {
 			return errEncoded
+		}
+		if d != p.angle {
+			p.shown(d)
 		}
 	}
 	return nil
+}
+
+func (p *mailboxParser) shown(d string) {
+	if len(p.author.Shown) < maxAuthorDomains {
+		p.author.Shown = append(p.author.Shown, d)
+	}
 }
 
 // fullStops separate labels for a reader who knows IDNA (RFC 3490 §3.1).

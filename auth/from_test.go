@@ -182,17 +182,7 @@ func TestParseAuthorRefuses(t *testing.T) {
 		"two encoded words in one":    {" =?utf-8?B?QQ?Q==?utf-8?Q?x, <second@attack.example>", "encoded word"},
 		"unknown encoding":            {" =?utf-8?X?aaaa?=, <second@attack.example>", "encoded word"},
 		"encoded local part":          {" =?utf-8?Q?admin=40legit.example=2C?=@attack.example", "encoded word"},
-		"encoded, in brackets":        {" =?utf-8?B?PGFkbWluQGxlZ2l0LmV4YW1wbGU+?= <second@attack.example>", "encoded word"},
-		"the same behind":             {" <second@attack.example> =?utf-8?Q?=3Cadmin=40legit.example=3E?=", "encoded word"},
-		"the same cut in two":         {" =?utf-8?B?PGFkbWluQGxl?= =?utf-8?B?Z2l0LmV4YW1wbGU+?= <second@attack.example>", "encoded word"},
-		"the same in UTF-7":           {" =?utf-7?Q?+ADw-admin+AEA-legit.example+AD4-?= <second@attack.example>", "encoded word"},
-		"the same in UTF-16":          {" =?utf-16be?Q?=00=3C=00a=00=40=00b=00.=00c=00=3E?= <second@attack.example>", "encoded word"},
-		"the same beside kanji":       {" =?iso-2022-jp?B?GyRCPCtAQRsoQjxhZG1pbkBsZWdpdC5leGFtcGxlPg==?= <second@attack.example>", "encoded word"},
-		"encoded, with a comma":       {" =?utf-8?B?YWRtaW5AbGVnaXQuZXhhbXBsZSwgS2lt?= <second@attack.example>", "encoded word"},
-		"encoded behind a comma":      {" <second@attack.example> =?utf-8?B?S2ltLCBhZG1pbkBsZWdpdC5leGFtcGxl?=", "encoded word"},
 		"an encoding of many letters": {" =?x?=admin@legit.example=?utf-8?Q?x?= <second@attack.example>", "second address"},
-		"behind other letters":        {" x=?utf-8?B?" + strings.Repeat("QUFB", 400) + "PGFkbWluQGxlZ2l0LmV4YW1wbGU+?= <second@attack.example>", "encoded word"},
-		"broken base64 behind it":     {" =?utf-8?B?PGFkbWluQGxlZ2l0LmV4YW1wbGU+!?= <second@attack.example>", "encoded word"},
 		"encoded group name":          {" =?utf-8?B?YWRtaW5AbGVnaXQuZXhhbXBsZQ==?=: second@attack.example;", "encoded word"},
 		"name with another full stop": {" admin@legit\u3002example <second@attack.example>", "second address"},
 		"name with a quoted domain":   {` admin@"legit.example" <second@attack.example>`, "second address"},
@@ -244,11 +234,35 @@ func TestParseAuthorFields(t *testing.T) {
 	}
 }
 
-// TestParseAuthorRoutes: the domains of a route are no authors, and known.
+// TestParseAuthorRoutes: the domains of a route are no authors, and shown.
 func TestParseAuthorRoutes(t *testing.T) {
 	a := ParseAuthor(header.Fields{{Name: "From", Value: " Kim <@X.example,,@bücher.example:a@example.com>, b@example.com"}})
-	if a.Err != nil || !slices.Equal(a.Domains, []string{"example.com"}) || !slices.Equal(a.Routes, []string{"x.example", "xn--bcher-kva.example"}) {
+	if a.Err != nil || !slices.Equal(a.Domains, []string{"example.com"}) || !slices.Equal(a.Shown, []string{"x.example", "xn--bcher-kva.example"}) {
 		t.Errorf("%+v", a)
+	}
+}
+
+// TestParseAuthorEncoded: a display name that some readers take for another
+// author is no reason to refuse the mail, but that author counts.
+func TestParseAuthorEncoded(t *testing.T) {
+	for name, tc := range map[string]struct{ value, shown string }{
+		"encoded, in brackets":    {" =?utf-8?B?PGFkbWluQGxlZ2l0LmV4YW1wbGU+?= <second@attack.example>", "legit.example"},
+		"the same behind":         {" <second@attack.example> =?utf-8?Q?=3Cadmin=40legit.example=3E?=", "legit.example"},
+		"the same cut in two":     {" =?utf-8?B?PGFkbWluQGxl?= =?utf-8?B?Z2l0LmV4YW1wbGU+?= <second@attack.example>", "legit.example"},
+		"the same in UTF-7":       {" =?utf-7?Q?+ADw-admin+AEA-legit.example+AD4-?= <second@attack.example>", "legit.example"},
+		"the same in UTF-16":      {" =?utf-16be?Q?=00=3C=00a=00=40=00b=00.=00c=00=3E?= <second@attack.example>", "b.c"},
+		"the same beside kanji":   {" =?iso-2022-jp?B?GyRCPCtAQRsoQjxhZG1pbkBsZWdpdC5leGFtcGxlPg==?= <second@attack.example>", "legit.example"},
+		"encoded, with a comma":   {" =?utf-8?B?YWRtaW5AbGVnaXQuZXhhbXBsZSwgS2lt?= <second@attack.example>", "legit.example"},
+		"encoded behind a comma":  {" <second@attack.example> =?utf-8?B?S2ltLCBhZG1pbkBsZWdpdC5leGFtcGxl?=", "legit.example"},
+		"behind other letters":    {" x=?utf-8?B?" + strings.Repeat("QUFB", 400) + "PGFkbWluQGxlZ2l0LmV4YW1wbGU+?= <second@attack.example>", "legit.example"},
+		"broken base64 behind it": {" =?utf-8?B?PGFkbWluQGxlZ2l0LmV4YW1wbGU+!?= <second@attack.example>", "legit.example"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := ParseAuthor(header.Fields{{Name: "From", Value: tc.value}})
+			if a.Err != nil || !slices.Equal(a.Domains, []string{"attack.example"}) || !slices.Equal(a.Shown, []string{tc.shown}) {
+				t.Errorf("%+v", a)
+			}
+		})
 	}
 }
 

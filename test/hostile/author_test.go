@@ -92,6 +92,11 @@ func TestAddressesInFrom(t *testing.T) {
 		"a16: route through the attacker":            "<@attacker.example,@any.example:ceo@bank.example>",
 		"route through the bank":                     "<@bank.example:eve@attacker.example>",
 		"route through another and the bank":         "Eve <@any.example,@bank.example:eve@attacker.example>",
+		"encoded address in brackets as the name":    b64("<ceo@bank.example>") + " <eve@attacker.example>",
+		"encoded address with a comma":               b64("ceo@bank.example, CEO") + " <eve@attacker.example>",
+		"encoded address in two words":               b64("<ceo@ba") + " " + b64("nk.example>") + " <eve@attacker.example>",
+		"encoded address in UTF-7":                   "=?utf-7?Q?+ADw-ceo+AEA-bank.example+AD4-?= <eve@attacker.example>",
+		"encoded address behind the brackets":        "<eve@attacker.example> " + b64("<ceo@bank.example>"),
 		"five addresses, the last one is the bank's": "a@attacker.example, b@attacker.example, c@attacker.example, d@attacker.example, ceo@bank.example",
 	} {
 		c := hostile{name: name, m: eve(from), reply: rejected, results: evesFail}
@@ -105,14 +110,9 @@ func TestAddressesInFrom(t *testing.T) {
 	for name, c := range map[string][2]string{
 		"a15: encoded address, then one":          {b64("<ceo@bank.example>") + ",<eve@attacker.example>", "address in an encoded word"},
 		"encoded address in Q, then one":          {"=?utf-8?Q?=3Cceo=40bank.example=3E?=, <eve@attacker.example>", "address in an encoded word"},
-		"encoded address in brackets as the name": {b64("<ceo@bank.example>") + " <eve@attacker.example>", "address in an encoded word"},
-		"encoded address with a comma":            {b64("ceo@bank.example, CEO") + " <eve@attacker.example>", "address in an encoded word"},
 		"address in square brackets":              {"[ceo@bank.example] <eve@attacker.example>", "second address in a display name"},
 		"address in braces":                       {"{ceo@bank.example} <eve@attacker.example>", "second address in a display name"},
 		"an ideographic space behind the address": {"ceo@bank.example\u3000@attacker.example", "two @ in an address"},
-		"the same in two words":                   {b64("<ceo@ba") + " " + b64("nk.example>") + " <eve@attacker.example>", "address in an encoded word"},
-		"the same in UTF-7":                       {"=?utf-7?Q?+ADw-ceo+AEA-bank.example+AD4-?= <eve@attacker.example>", "address in an encoded word"},
-		"the same behind the brackets":            {"<eve@attacker.example> " + b64("<ceo@bank.example>"), "address in an encoded word"},
 		"encoded address as a group's name":       {b64("ceo@bank.example") + ": eve@attacker.example;", "address in an encoded word"},
 		"a17: escaped comma":                      {`<ceo@bank.example>\,<eve@attacker.example>`, `stray \\`},
 		"a19: address behind the brackets":        {"<eve@attacker.example>ceo@bank.example", "second address in a display name"},

@@ -50,8 +50,8 @@ func FuzzAuthor(f *testing.F) {
 			return
 		}
 		for _, d := range Displayed(h) {
-			if !slices.Contains(a.Domains, d) && !slices.Contains(a.Routes, d) {
-				t.Errorf("%q displays %q; authors %q, routes %q", value, d, a.Domains, a.Routes)
+			if !slices.Contains(a.Domains, d) && !slices.Contains(a.Shown, d) {
+				t.Errorf("%q displays %q; authors %q, shown %q", value, d, a.Domains, a.Shown)
 			}
 		}
 	})
