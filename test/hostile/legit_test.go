@@ -6,7 +6,7 @@ import (
 )
 
 // TestLegitimate: honest mail in odd but valid dress gets what it deserves: it
-// is accepted, unmarked, with dmarc=pass.
+// is accepted, unmarked, with dmarc=pass where every author proved himself.
 func TestLegitimate(t *testing.T) {
 	var cases []hostile
 	for name, from := range map[string]string{
@@ -92,6 +92,8 @@ func TestLegitimate(t *testing.T) {
 			results: "spf=pass smtp.mailfrom=friend.example; dkim=none; dmarc=pass header.from=friend.example policy.dmarc=reject"},
 		hostile{name: "a bounce: null sender, HELO of a child", m: plain(friendPeer, "", "MAILER-DAEMON@friend.example").truly("friend.example"),
 			results: "spf=pass smtp.helo=mx.friend.example; dkim=none; dmarc=pass header.from=friend.example policy.dmarc=reject"},
+		hostile{name: "a help desk's encoded name, which some readers take for an author", m: plain(friendPeer, friend, b64("Lee <lee@club.example>")+" <kim@friend.example>").by("friend.example").truly("friend.example"),
+			results: strings.Replace(friendlyResults, "dmarc=pass header.from=friend.example policy.dmarc=reject", `dmarc=fail reason="not aligned: dkim friend.example, spf friend.example" header.from=club.example policy.dmarc=none`, 1)},
 		hostile{name: "a list behind it: changed, and signed again by the list", quarantined: quarantine,
 			m:       letter.by("friend.example").set("Subject", " [list] the invoice").add("List-Id", " <l.attacker.example>").by("attacker.example").from(attackerPeer, "bounce@attacker.example").truly("attacker.example"),
 			results: `spf=pass smtp.mailfrom=attacker.example; dkim=pass header.d=attacker.example header.s=e header.a=ed25519-sha256; dkim=fail reason="signature did not verify" header.d=friend.example header.s=e header.a=ed25519-sha256; dmarc=fail reason="not aligned: dkim attacker.example, spf attacker.example" header.from=friend.example policy.dmarc=reject`},
