@@ -517,30 +517,6 @@ func TestUndecidedIsABug(t *testing.T) {
 	}
 }
 
-func TestConnectionLimitKeepsServing(t *testing.T) {
-	l := newLab(t, func(_ *Setup, c *ServerConfig) { c.Connections, c.OutboundShare = 2, 0 })
-	a, b := l.session(outside()), l.session(outside())
-	third := make(chan error, 1)
-	go func() {
-		c, err := client.Dial("unix", l.path) // waits in the backlog
-		if err == nil {
-			defer c.Close()
-			err = c.Connect(outside())
-		}
-		third <- err
-	}()
-	l.send(b, mailFrom("a@sender.example"))
-	select {
-	case err := <-third:
-		t.Fatalf("a third connection got through: %v", err)
-	default:
-	}
-	a.Close()
-	if err := <-third; err != nil {
-		t.Error(err)
-	}
-}
-
 func FuzzFrames(f *testing.F) {
 	f.Add([]byte("\x00\x00\x00\x0dO\x00\x00\x00\x06\x00\x00\x01\xff\x00\x1f\xff\xff\x00\x00\x00\x04M<>\x00\x00\x00\x00\x01E"))
 	f.Add([]byte("\x00\x00\x00\x0dO\x00\x00\x00\x02\x00\x00\x00\x11\x00\x00\x00\x00\x00\x00\x00\x04M<>\x00\x00\x00\x00\x0bLFrom\x00a@b\x00\x00\x00\x00\x01A"))
