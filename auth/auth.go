@@ -46,6 +46,7 @@ type Author struct {
 	Fields    int      // how many From fields there are
 	Mailboxes []string // addr-specs of all mailboxes, as written, comments removed
 	Domains   []string // their distinct domains: A-labels, lower case, in order
+	Routes    []string // domains of obsolete routes in front of them (RFC 5322 §4.4), the same form
 	// Err says why there is no Author Domain; nil when Domains is usable.
 	Err error
 }

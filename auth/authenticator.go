@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -153,6 +154,13 @@ func (c *Check) evaluator() *dmarc.Evaluator { return &dmarc.Evaluator{Resolver:
 func (c *Check) Headers(h header.Fields) {
 	c.env.Header = h
 	c.author = ParseAuthor(h)
+	// RFC 5322 §4.4 says to ignore a route. Some readers show its first domain
+	// all the same, and a pass must hold for all readers.
+	for _, d := range c.author.Routes {
+		if c.author.Err == nil && !slices.Contains(c.author.Domains, d) {
+			c.author.Domains = append(c.author.Domains, d)
+		}
+	}
 	if c.a.DKIM {
 		v := dkim.Verifier{Resolver: c.budgets.dkim, Now: c.a.Now, MaxSignatures: c.a.MaxSignatures}
 		ctx, cancel := context.WithTimeout(c.ctx, c.a.Timeout)

@@ -1,6 +1,9 @@
 package auth
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // keyword makes sure of the result's grammar (RFC 5321 §4.1.2 Keyword). A
 // Status is always one; anything else would be a bug and nothing to pass on.
@@ -38,7 +41,8 @@ func quotedString(s string) string {
 var quoteEscapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 
 // printable cuts s to limit bytes and replaces every character that is no
-// printable ASCII: line ends and tabs by a space, others by "?".
+// printable ASCII: line ends and tabs by a space, others by "?". The same goes
+// for the "=" in what reads like a result.
 func printable(s string, limit int) string {
 	var b strings.Builder
 	for _, r := range s {
@@ -54,8 +58,12 @@ func printable(s string, limit int) string {
 			b.WriteRune(r)
 		}
 	}
-	return b.String()
+	return likeResult.ReplaceAllString(b.String(), "${1}?")
 }
+
+// likeResult finds method "=" of RFC 8601 §2.2. In a quoted-string it is not a
+// result, but many filters search the field for "dmarc=pass" without parsing it.
+var likeResult = regexp.MustCompile(`(?i)(\b(?:arc|auth|dkim|dkim-adsp|dkim-atps|dmarc|dnswl|domainkeys|iprev|rrvs|sender-id|smime|spf|vbr)\s*)=`)
 
 // isToken: RFC 2045 §5.1 token. s is printable ASCII.
 func isToken(s string) bool {

@@ -64,7 +64,7 @@ func TestFormatResults(t *testing.T) {
 		"agent with underscore":        {Results{DKIMRan: true, DKIM: []dkim.Result{{Status: dkim.Pass, AUID: "@a_b.example"}}}, env, ` mx.example.org;|dkim=pass header.i="@a_b.example"`},
 		"injection": {Results{DKIMRan: true, DKIM: []dkim.Result{{Status: dkim.PermError, Domain: "x.example; dmarc=pass", Selector: "s\r\nX-Evil: 1",
 			Algorithm: `"\`, Signature: "a(b)", Err: errors.New("key says \"p=\\\r\n\x00김\"")}}}, env,
-			` mx.example.org;|dkim=permerror reason="key says \"p=\\  ??\""|header.d="x.example; dmarc=pass" header.s="s  X-Evil: 1"|header.a="\"\\" header.b="a(b)"`},
+			` mx.example.org;|dkim=permerror reason="key says \"p=\\  ??\""|header.d="x.example; dmarc?pass" header.s="s  X-Evil: 1"|header.a="\"\\" header.b="a(b)"`},
 		"a status that is none": {Results{SPF: &spf.Result{Status: "Pass; x", Identity: spf.Helo}}, env, " mx.example.org;|spf=temperror"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -33,6 +33,7 @@ func ParseAuthor(h header.Fields) Author {
 	odd := false
 	for _, f := range h {
 		if !strings.EqualFold(graphic(f.Name), "From") {
+			a.Fields += countHidden(f, "From")
 			continue
 		}
 		a.Fields++
@@ -105,6 +106,9 @@ func (p *mailboxParser) parse() error {
 			if p.angles || hasAt(p.text) {
 				return errors.New("address before a colon")
 			}
+			if err := p.wordsOnly(); err != nil {
+				return err
+			}
 			p.reset()
 		case '<':
 			if p.angles {
@@ -140,8 +144,7 @@ func (p *mailboxParser) angleAddr() error {
 		case '<', ';':
 			return fmt.Errorf("%c in angle brackets", t.kind)
 		case '>':
-			in, err = cutRoute(in)
-			if err != nil {
+			if in, err = p.cutRoute(in); err != nil {
 				return err
 			}
 			if !hasAt(in) {
@@ -154,8 +157,9 @@ func (p *mailboxParser) angleAddr() error {
 	}
 }
 
-// cutRoute removes an obs-route, "@a,@b:" (RFC 5322 §4.4: to be ignored).
-func cutRoute(in []token) ([]token, error) {
+// cutRoute removes an obs-route, "@a,@b:" (RFC 5322 §4.4: to be ignored), and
+// keeps its domains, because some readers take the first one for the author's.
+func (p *mailboxParser) cutRoute(in []token) ([]token, error) {
 	if len(in) == 0 || in[0].kind != '@' {
 		for _, t := range in {
 			if t.kind == ',' || t.kind == ':' {
@@ -165,6 +169,13 @@ func cutRoute(in []token) ([]token, error) {
 		return in, nil
 	}
 	for i := 0; i+2 < len(in) && in[i].kind == '@' && in[i+1].kind == tokWord; {
+		d, err := canonicalName(in[i+1].text)
+		if err != nil {
+			return nil, errors.New("invalid domain in a route")
+		}
+		if len(p.author.Routes) < maxAuthorDomains {
+			p.author.Routes = append(p.author.Routes, d)
+		}
 		if i += 2; in[i].kind == ':' {
 			return in[i+1:], nil
 		}
@@ -185,32 +196,49 @@ func (p *mailboxParser) element() error {
 		_, err := p.address(p.text)
 		return err
 	}
-	// Words without an address, such as a part of `Example, Inc. <a@b>`. A
-	// reader that decodes before it parses may see an address in them.
+	return p.wordsOnly()
+}
+
+// wordsOnly looks through words without an address, such as a part of
+// `Example, Inc. <a@b>`. A reader that decodes before it parses may see an
+// address in them.
+func (p *mailboxParser) wordsOnly() error {
 	for _, t := range p.text {
 		if t.kind == tokWord && hidesAddress(t.text) {
-			return errors.New("address in an encoded word")
+			return errEncoded
 		}
 	}
 	return nil
 }
 
+var errEncoded = errors.New("address in an encoded word")
+
 // displayName looks for a second address in an unquoted display name.
-// `a@b.example <a@b.example>` is common and harmless.
+// `a@b.example <a@b.example>` is common and harmless, and so is an encoded
+// address as long as it has no brackets of its own.
 func (p *mailboxParser) displayName() error {
 	for i, t := range p.text {
 		if t.kind != '@' || i+1 == len(p.text) {
 			continue
 		}
 		word := p.text[i+1]
-		if word.kind == '@' || word.kind == tokWord && strings.Contains(strings.TrimSuffix(word.text, "."), ".") {
-			if d, err := canonicalName(word.text); err != nil || d != p.angle {
+		name := strings.Trim(word.text, `"`)
+		if word.kind == '@' || strings.ContainsAny(strings.TrimSuffix(name, "."), fullStops) {
+			if d, err := canonicalName(name); err != nil || d != p.angle {
 				return errors.New("second address in a display name")
 			}
 		}
 	}
+	for _, d := range bracketed(p.text) {
+		if d, err := canonicalName(d); err != nil || d != p.angle {
+			return errEncoded
+		}
+	}
 	return nil
 }
+
+// fullStops separate labels for a reader who knows IDNA (RFC 3490 §3.1).
+const fullStops = ".\u3002\uff0e\uff61"
 
 // address takes tokens for an addr-spec (RFC 5322 §3.4.1) and records it. It
 // returns the domain in canonical form.

@@ -32,6 +32,7 @@ type message struct {
 	claimed   []Edit       // deletions: results that claim our id, labels that are ours to give
 	dropped   map[int]bool // the same, as places in fields
 	seen      map[string]int
+	misplaced bool     // one of claimed lies beyond the limits, where its index is not known
 	foreign   []string // the authserv-ids that this client may not use
 
 	complete bool // the header section is
@@ -127,7 +128,9 @@ func (m *message) addField(name, value string, leadingSpace bool) {
 // whether f is one. It is asked for every field, those over the limits included.
 func (m *message) claim(f header.Field) bool {
 	results := auth.IsAuthResults(f.Name)
-	if !results && !f.Is(policy.QuarantineField) {
+	counted := results || f.Is(policy.QuarantineField)
+	hides := auth.HidesResults(f, m.foreign)
+	if !counted && !hides {
 		return false
 	}
 	// The MTA counts the fields of exactly this name (SMFIR_CHGHEADER), and we
@@ -135,12 +138,17 @@ func (m *message) claim(f header.Field) bool {
 	name := strings.TrimRight(f.Name, " \t\r\n")
 	key := strings.ToLower(name)
 	m.seen[key]++
+	index := m.seen[key]
+	if !counted { // any name, with forged results in the value
+		index = m.fields.Count(name) + 1
+		m.misplaced = m.misplaced || m.overLimit != ""
+	}
 	// Beyond the limits nobody's results are read any more, and none stay.
-	if results && m.overLimit == "" && !auth.ClaimsID(f.Value, m.foreign) {
+	if results && !hides && m.overLimit == "" && !auth.ClaimsID(f.Value, m.foreign) {
 		return false
 	}
 	if len(m.claimed) <= m.set.Limits.HeaderFields {
-		m.claimed = append(m.claimed, Edit{Op: Delete, Index: m.seen[key], Name: name})
+		m.claimed = append(m.claimed, Edit{Op: Delete, Index: index, Name: name})
 	}
 	return true
 }
@@ -201,7 +209,7 @@ func (m *message) finish() (o outcome) {
 	} else {
 		o = m.finishOutbound()
 	}
-	if len(m.claimed) > m.set.Limits.HeaderFields && o.reply == nil && !o.discard {
+	if (m.misplaced || len(m.claimed) > m.set.Limits.HeaderFields) && o.reply == nil && !o.discard {
 		// None of them may stay, and an MTA looks through the whole header for
 		// each one that goes.
 		o.verdict = policy.Verdict{Action: policy.Reject, Rule: "forged-results", Reply: tooManyForged,
