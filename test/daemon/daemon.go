@@ -4,7 +4,7 @@
 package daemon
 
 import (
-	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -25,6 +25,8 @@ type Options struct {
 	Binary string // made by Build
 	Dir    string // for the socket, the configuration and the log; it must exist
 	DNS    string // IP:PORT of the resolver
+	// AuthservID; "" is mx.siege.example.
+	AuthservID string
 	// More is YAML of the top level: "limits: {connections: 100}\n".
 	More string
 }
@@ -66,8 +68,8 @@ func Start(o Options) (*Daemon, error) {
 	}
 	l.Close()
 	config := filepath.Join(o.Dir, "milter.yaml")
-	text := fmt.Sprintf("authserv_id: mx.siege.example\nlisten: [\"unix:%s\"]\nadmin: \"unix:%s\"\nmetrics: {listen: %q}\n%s",
-		d.Socket, filepath.Join(o.Dir, "admin.sock"), d.metrics, o.More)
+	text := fmt.Sprintf("authserv_id: %s\nlisten: [\"unix:%s\"]\nadmin: \"unix:%s\"\nmetrics: {listen: %q}\n%s",
+		cmp.Or(o.AuthservID, "mx.siege.example"), d.Socket, filepath.Join(o.Dir, "admin.sock"), d.metrics, o.More)
 	if !strings.Contains(o.More, "dns:") {
 		text += fmt.Sprintf("dns: {servers: [%q]}\n", o.DNS)
 	}
@@ -179,21 +181,26 @@ func (d *Daemon) Goroutines() (int, error) {
 	return int(n), err
 }
 
-// CPU is the processor time that the daemon has used, user and system.
+// CPU is the processor time that the daemon's threads have used. The kernel
+// counts it in nanoseconds as long as a thread lives, and Go keeps its threads.
 func (d *Daemon) CPU() (time.Duration, error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", d.cmd.Process.Pid))
-	if err != nil {
-		return 0, err
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", d.cmd.Process.Pid))
+	if err != nil || len(files) == 0 {
+		return 0, fmt.Errorf("no schedstat: %v", err)
 	}
-	_, rest, _ := bytes.Cut(stat, []byte(") ")) // the name may have spaces
-	f := strings.Fields(string(rest))
-	if len(f) < 13 {
-		return 0, fmt.Errorf("/proc/PID/stat: %q", stat)
+	var sum time.Duration
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			return 0, err
+		}
+		var ns int64
+		if _, err := fmt.Sscan(string(text), &ns); err != nil {
+			return 0, fmt.Errorf("%s: %q", f, text)
+		}
+		sum += time.Duration(ns)
 	}
-	user, err1 := strconv.ParseInt(f[11], 10, 64)
-	system, err2 := strconv.ParseInt(f[12], 10, 64)
-	const tick = 10 * time.Millisecond // USER_HZ is 100 wherever Linux runs Go
-	return time.Duration(user+system) * tick, errors.Join(err1, err2)
+	return sum, nil
 }
 
 // PeakRSS is the most memory that was resident since the start, in bytes.

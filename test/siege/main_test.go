@@ -53,18 +53,22 @@ func pick(small, large int) int {
 // order, without a panic and without a race.
 func start(t testing.TB, dns, more string) *daemon.Daemon {
 	t.Helper()
+	return startAs(t, daemon.Options{DNS: dns, More: more})
+}
+
+func startAs(t testing.TB, o daemon.Options) *daemon.Daemon {
+	t.Helper()
 	if runtime.GOOS != "linux" {
 		t.Skip("reads /proc")
 	}
-	bin, err := built.binary()
-	if err != nil {
+	var err error
+	if o.Binary, err = built.binary(); err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp(built.dir, "d") // t.TempDir is too long for a socket's name
-	if err != nil {
+	if o.Dir, err = os.MkdirTemp(built.dir, "d"); err != nil { // t.TempDir is too long for a socket's name
 		t.Fatal(err)
 	}
-	d, err := daemon.Start(daemon.Options{Binary: bin, Dir: dir, DNS: dns, More: more})
+	d, err := daemon.Start(o)
 	if err != nil {
 		t.Fatal(err)
 	}
