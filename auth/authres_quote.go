@@ -63,7 +63,7 @@ func printable(s string, limit int) string {
 
 // likeResult finds method "=" of RFC 8601 §2.2. In a quoted-string it is not a
 // result, but many filters search the field for "dmarc=pass" without parsing it.
-var likeResult = regexp.MustCompile(`(?i)(\b(?:arc|auth|dkim|dkim-adsp|dkim-atps|dmarc|dnswl|domainkeys|iprev|rrvs|sender-id|smime|spf|vbr)\s*)=`)
+var likeResult = regexp.MustCompile(`(?i)((?:arc|auth|dkim|dkim-adsp|dkim-atps|dmarc|dnswl|domainkeys|iprev|rrvs|sender-id|smime|spf|vbr)\s*)=`)
 
 // isToken: RFC 2045 §5.1 token. s is printable ASCII.
 func isToken(s string) bool {

@@ -1,12 +1,16 @@
 package auth
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/sealmilter/sealmilter/auth/header"
+)
 
 // IsAuthResults reports whether a field of this name may be taken for an
 // Authentication-Results field by anybody: in any case, with white space
 // before the colon, or with invisible characters in it.
 func IsAuthResults(name string) bool {
-	return strings.EqualFold(graphic(name), "Authentication-Results")
+	return strings.EqualFold(header.Visible(name), "Authentication-Results")
 }
 
 // ClaimsID reports whether an Authentication-Results field with this value has

@@ -32,7 +32,7 @@ func ParseAuthor(h header.Fields) Author {
 	var value string
 	odd := false
 	for _, f := range h {
-		if !strings.EqualFold(graphic(f.Name), "From") {
+		if !strings.EqualFold(header.Visible(f.Name), "From") {
 			a.Fields += countHidden(f, "From")
 			continue
 		}
@@ -60,16 +60,6 @@ func ParseAuthor(h header.Fields) Author {
 		a.Domains = nil
 	}
 	return a
-}
-
-// graphic drops what is not a visible ASCII character.
-func graphic(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r <= ' ' || r >= 0x7f {
-			return -1
-		}
-		return r
-	}, s)
 }
 
 // mailboxParser reads a mailbox-list, or the address-list with groups that

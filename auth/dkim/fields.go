@@ -51,16 +51,29 @@ func headerHash(h header.Fields, x fieldIndex, names []string, c canon.Canonical
 	return [sha256.Size]byte(hash.Sum(nil))
 }
 
+// shown counts the fields of each name as readers may see them: also those with
+// invisible characters in the name, and those inside another.
+func shown(h header.Fields) map[string]int {
+	count := map[string]int{}
+	for _, f := range h {
+		count[strings.ToLower(header.Visible(f.Name))]++
+		for _, f := range f.Hidden() {
+			count[strings.ToLower(header.Visible(f.Name))]++
+		}
+	}
+	return count
+}
+
 // duplicated reports a field that may occur once only (RFC 5322 §3.6, RFC 2045
-// §3), is signed, and is there more often than it is signed: someone may have
+// §3), is signed, and is shown more often than it is signed: someone may have
 // added what the reader will see (RFC 6376 §8.15).
-func duplicated(x fieldIndex, names []string) error {
+func duplicated(shown map[string]int, names []string) error {
 	signed := map[string]int{}
 	for _, n := range names {
 		signed[n]++
 	}
 	for _, n := range names {
-		if have := len(x[n]); have > 1 && have > signed[n] && occursOnce(n) {
+		if have := shown[n]; have > 1 && have > signed[n] && occursOnce(n) {
 			return fmt.Errorf("%w: %s %d times, signed %d", ErrDuplicates, short(n), have, signed[n])
 		}
 	}

@@ -74,6 +74,7 @@ func (v *Verifier) Start(ctx context.Context, h header.Fields, authorDomains []s
 		return r
 	}
 	r.index = indexFields(h)
+	seen := shown(h)
 	for _, place := range chosen {
 		s, err := parseSignature(h[place], place)
 		it := item{signature: s, err: err}
@@ -81,7 +82,7 @@ func (v *Verifier) Start(ctx context.Context, h header.Fields, authorDomains []s
 			it.err = s.expired(now())
 		}
 		if it.err == nil {
-			it.unacceptable = cmp.Or(s.limited(), s.future(now()), duplicated(r.index, s.names))
+			it.unacceptable = cmp.Or(s.limited(), s.future(now()), duplicated(seen, s.names))
 			it.body = r.bodies.Add(s.bodyCanon, s.limit)
 			r.lookups.start(s.keyName())
 		}

@@ -19,6 +19,10 @@
 //	v, err := c.Deliver(cases[0].Message)     // as many as you like over one connection
 //	problems := cases[0].Problems(v)          // empty: the verdict is right
 //
+// A run in pieces calls Generate again with the same rng. The daemon is configured
+// with authserv_id AuthservID; a second one with "policy: {rules: []}" shows the
+// results of what the first one rejects.
+//
 // The names in this comment and the fields of Case, Message, Peer and Verdict
 // are stable. A message's Peer is told to the daemon when it is not the one of
 // the message before.
