@@ -27,7 +27,7 @@ var bomber = netip.MustParseAddr("203.0.113.77")
 
 func newCostly(t *testing.T) costly {
 	t.Helper()
-	k, err := rsa.GenerateKey(rand.Reader, dkim.MaxRSABits)
+	k, err := rsa.GenerateKey(rand.Reader, pick(2048, dkim.MaxRSABits)) // the large one takes a while to find
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func (c costly) messages(t *testing.T) []hostile.Case {
 		m.Fields, m.Body = h, body
 		out = append(out, hostile.Case{Name: name, Message: m})
 	}
-	add("20 signatures of 4096 bits", c.sign(t, fields("ceo@bank.example"), body), body)
+	add("20 signatures", c.sign(t, fields("ceo@bank.example"), body), body)
 	add("20 signatures and 10 authors", c.sign(t, fields(authors), "x\r\n"), "x\r\n")
 	many := fields("ceo@bank.example")
 	for i := range 900 {
@@ -94,6 +94,11 @@ func (c costly) messages(t *testing.T) []hostile.Case {
 	add("900 fields of 400 bytes", c.sign(t, many, "x\r\n"), "x\r\n")
 	long := fields(strings.Repeat("(", 40_000) + strings.Repeat(")", 40_000) + " ceo@bank.example")
 	add("comments 40,000 deep", append(long, header.Field{Name: "Authentication-Results", Value: strings.Repeat(" (", 50_000)}), body)
+	hiding := fields("ceo@bank.example")
+	for range 3 { // a field behind a bare CR, folded as often as fits
+		hiding = append(hiding, header.Field{Name: "X-Note", Value: " x\rX-Hidden:" + strings.Repeat("\r\n x", 25_000)})
+	}
+	add("hidden fields of 25,000 lines", hiding, "x\r\n")
 	return out
 }
 
