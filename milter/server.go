@@ -115,9 +115,9 @@ func (s *Server) pause(d time.Duration) {
 // waitWhile waits, with s.mu held, until more is false, d is over, or the server
 // stops.
 func (s *Server) waitWhile(d time.Duration, more func() bool) {
+	until := time.Now().Add(d) // before the timer starts: it must not ring early, it rings once
 	t := time.AfterFunc(d, func() { s.mu.Lock(); s.freed.Broadcast(); s.mu.Unlock() })
 	defer t.Stop()
-	until := time.Now().Add(d)
 	for !s.stopping && time.Now().Before(until) && more() {
 		s.freed.Wait()
 	}
