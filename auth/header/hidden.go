@@ -45,9 +45,17 @@ func (f Field) Hidden() []Field {
 // hides reports whether a line end in s folds nothing. Most fields are folded
 // well, and this is asked for each of a message.
 func hides(s string) bool {
-	for i := 1; i < len(s); i++ {
-		if (s[i-1] == '\r' || s[i-1] == '\n') && strings.IndexByte(" \t\r\n", s[i]) < 0 {
-			return true
+	lineEnd := false
+	for i := range len(s) {
+		switch s[i] {
+		case '\r', '\n':
+			lineEnd = true
+		case ' ', '\t':
+			lineEnd = false
+		default:
+			if lineEnd {
+				return true
+			}
 		}
 	}
 	return false
