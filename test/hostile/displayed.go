@@ -48,7 +48,7 @@ func Displayed(h header.Fields) []string {
 // package does, and joins folded lines.
 func displayedLines(s string) []string {
 	var lines []string
-	for _, l := range regexp.MustCompile(`\r\n|\r|\n`).Split(s, -1) {
+	for l := range strings.SplitSeq(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(s), "\n") {
 		if n := len(lines); n > 0 && l != "" && (l[0] == ' ' || l[0] == '\t') {
 			lines[n-1] += l
 		} else {
@@ -152,9 +152,11 @@ func decodeWords(s string) string {
 	return s
 }
 
+var utf7Run = regexp.MustCompile(`\+[A-Za-z0-9+/]*-?`)
+
 // utf7 decodes the ASCII that RFC 2152 hides in base64.
 func utf7(s string) string {
-	return regexp.MustCompile(`\+[A-Za-z0-9+/]*-?`).ReplaceAllStringFunc(s, func(run string) string {
+	return utf7Run.ReplaceAllStringFunc(s, func(run string) string {
 		b, _ := base64.RawStdEncoding.DecodeString(strings.Trim(run, "+-"))
 		return strings.ReplaceAll(string(b), "\x00", "")
 	})

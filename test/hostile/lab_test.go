@@ -103,6 +103,8 @@ type hostile struct {
 	// results is our field of the message, unfolded, without its authserv-id,
 	// iprev and header.b.
 	results string
+	// left are the Authentication-Results of others that stay, joined by " | ".
+	left string
 }
 
 const (
@@ -163,6 +165,9 @@ func (l *lab) check(t *testing.T, c hostile) {
 		if got := v.results(); got != c.results && v.Code == 250 {
 			t.Errorf("results\n got %s\nwant %s", got, c.results)
 		}
+		if left := v.left(); left != c.left && v.Code == 250 {
+			t.Errorf("results of others\n got %s\nwant %s", left, c.left)
+		}
 	}
 	if open.Code != 250 {
 		t.Errorf("%d %s without any rule", open.Code, open.Text)
@@ -174,6 +179,18 @@ func (v Verdict) results() string {
 	own, _ := v.ownField()
 	s := strings.TrimPrefix(strings.ReplaceAll(own, "\r\n\t", " "), " "+AuthservID+"; ")
 	return iprev.ReplaceAllString(headerB.ReplaceAllString(s, ""), "")
+}
+
+// left is what hostile.left holds.
+func (v Verdict) left() string {
+	_, rest := v.ownField()
+	var left []string
+	for _, f := range rest {
+		if anyResults(f) {
+			left = append(left, strings.TrimSpace(f.Value))
+		}
+	}
+	return strings.Join(left, " | ")
 }
 
 // quarantined is the rule in X-Quarantine.

@@ -27,7 +27,8 @@ type Message struct {
 	Fields header.Fields
 	Body   string // line ends CRLF, where it is a decent one
 	// True are the domains whose owners did send this message with this author,
-	// by SPF or by a signature: what a right verdict may rest on.
+	// by SPF or by a signature: what a right verdict may rest on. A name stands
+	// for its whole organization, with "=" before it for itself alone.
 	True []string
 }
 

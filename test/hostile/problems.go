@@ -61,12 +61,22 @@ func (v Verdict) Problems(m Message) []string {
 			who = []string{r.Props["smtp.mailfrom"] + r.Props["smtp.helo"]}
 		}
 		for _, d := range who {
-			if !slices.ContainsFunc(m.True, func(t string) bool { return organization(t) == organization(d) }) {
+			if !m.sentBy(d) {
 				say("%s=pass, and %s has not sent it: %s", r.Method, d, own)
 			}
 		}
 	}
 	return append(p, untouched(m.Fields, rest)...)
+}
+
+// sentBy reports whether d's owner has sent the message.
+func (m Message) sentBy(d string) bool {
+	return slices.ContainsFunc(m.True, func(t string) bool {
+		if name, exact := strings.CutPrefix(t, "="); exact {
+			return name == d
+		}
+		return organization(t) == organization(d)
+	})
 }
 
 // naiveResults is how a filter looks for results without regard to quotes.
