@@ -35,6 +35,9 @@ type DomainSpec struct {
 	Selectors []string
 	// Subdomains lets the domain's keys sign for author domains below it.
 	Subdomains bool
+	// Single: one key signs, RSA before Ed25519, the newest first. Amazon SES
+	// refuses a message with two DKIM-Signature fields.
+	Single bool
 }
 
 // Load reads the keys of domains from dir/<domain>/<selector>.pem. It always

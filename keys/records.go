@@ -61,6 +61,8 @@ type Publication struct {
 	// Egress are our public addresses as the world sees them. Addresses that
 	// the world cannot see (private, loopback, ...) do not count.
 	Egress []netip.Addr
+	// ViaSES: Amazon SES sends for us.
+	ViaSES bool
 }
 
 // Records are the records in the order in which to publish them: DKIM, SPF,
@@ -101,6 +103,16 @@ func (p Publication) spf() TXT {
 		if public(a) && !slices.Contains(terms, term) {
 			terms = append(terms, term)
 		}
+	}
+	if p.ViaSES {
+		// The MAIL FROM that receivers check is SES's own, or a custom one below
+		// the domain: mx does not speak of SES, and without Egress nobody else sends.
+		if len(terms) > 0 {
+			terms = append([]string{"mx"}, terms...)
+		}
+		t.Value = "v=spf1 " + strings.Join(append(terms, "include:amazonses.com"), " ") + " ~all"
+		t.Why += " A custom MAIL FROM domain needs a record of its own: v=spf1 include:amazonses.com ~all"
+		return t
 	}
 	if len(terms) == 0 {
 		terms = []string{"ip4:" + PublicAddress}

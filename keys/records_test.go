@@ -61,3 +61,15 @@ func TestSPF(t *testing.T) {
 		}
 	}
 }
+
+func TestSPFViaSES(t *testing.T) {
+	for want, egress := range map[string][]netip.Addr{
+		"v=spf1 include:amazonses.com ~all":                  addrs("10.0.0.1"),
+		"v=spf1 mx ip4:192.0.2.1 include:amazonses.com ~all": addrs("192.0.2.1"),
+	} {
+		got := Publication{Domain: "example.com", Egress: egress, ViaSES: true}.spf()
+		if got.Value != want || got.Placeholder || !strings.Contains(got.Why, "MAIL FROM domain needs") {
+			t.Errorf("%+v, want %s", got, want)
+		}
+	}
+}

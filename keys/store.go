@@ -154,6 +154,9 @@ func (e *entry) choose() {
 		e.active = append(e.active, k)
 	}
 	slices.SortStableFunc(e.active, func(a, b *Key) int { return rank(a) - rank(b) })
+	if e.spec.Single && len(e.active) > 1 {
+		e.active = e.active[:1]
+	}
 }
 
 // rank puts RSA first.

@@ -88,25 +88,28 @@ func TestChoose(t *testing.T) {
 		listed []string
 		keys   []*Key
 		want   string
+		single string
 	}{
 		{"newest of each algorithm, RSA first", nil, []*Key{
-			agedKey(t, "d", "old", 400, r), agedKey(t, "d", "e2", 0, e), agedKey(t, "d", "new", 1, r), agedKey(t, "d", "e1", 9, e)}, "new e2"},
-		{"same age: the later name", nil, []*Key{agedKey(t, "d", "s1", 0, r), agedKey(t, "d", "s2", 0, r)}, "s2"},
-		{"listed, an old one", []string{"old"}, []*Key{agedKey(t, "d", "old", 400, r), agedKey(t, "d", "new", 1, r)}, "old"},
+			agedKey(t, "d", "old", 400, r), agedKey(t, "d", "e2", 0, e), agedKey(t, "d", "new", 1, r), agedKey(t, "d", "e1", 9, e)}, "new e2", "new"},
+		{"same age: the later name", nil, []*Key{agedKey(t, "d", "s1", 0, r), agedKey(t, "d", "s2", 0, r)}, "s2", "s2"},
+		{"listed, an old one", []string{"old"}, []*Key{agedKey(t, "d", "old", 400, r), agedKey(t, "d", "new", 1, r)}, "old", "old"},
 		{"listed, two of one algorithm", []string{"old", "new", "e1"}, []*Key{
-			agedKey(t, "d", "e1", 0, e), agedKey(t, "d", "old", 400, r), agedKey(t, "d", "new", 1, r)}, "new old e1"},
-		{"only Ed25519", nil, []*Key{agedKey(t, "d", "e1", 0, e)}, "e1"},
-		{"none", nil, nil, ""},
+			agedKey(t, "d", "e1", 0, e), agedKey(t, "d", "old", 400, r), agedKey(t, "d", "new", 1, r)}, "new old e1", "new"},
+		{"only Ed25519", nil, []*Key{agedKey(t, "d", "e1", 0, e)}, "e1", "e1"},
+		{"none", nil, nil, "", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			en := entry{spec: DomainSpec{Name: "d", Selectors: tc.listed}, keys: tc.keys}
-			en.choose()
-			var got []string
-			for _, k := range en.active {
-				got = append(got, k.Selector)
-			}
-			if strings.Join(got, " ") != tc.want {
-				t.Errorf("got %v, want %s", got, tc.want)
+			for single, want := range map[bool]string{false: tc.want, true: tc.single} {
+				en := entry{spec: DomainSpec{Name: "d", Selectors: tc.listed, Single: single}, keys: tc.keys}
+				en.choose()
+				var got []string
+				for _, k := range en.active {
+					got = append(got, k.Selector)
+				}
+				if strings.Join(got, " ") != want {
+					t.Errorf("single %v: got %v, want %s", single, got, want)
+				}
 			}
 		})
 	}

@@ -28,7 +28,7 @@ keys, and SPF and DMARC records as advice. Forms: plain (for a web panel), bind
 			if err != nil {
 				return badDomain(err)
 			}
-			store, problems, egress, err := f.open(cmd, args)
+			store, problems, cfg, err := f.open(cmd, args)
 			if err != nil {
 				return err
 			}
@@ -40,7 +40,7 @@ keys, and SPF and DMARC records as advice. Forms: plain (for a web panel), bind
 			if err != nil {
 				return errShown
 			}
-			records := keys.Publication{Domain: sdid, Keys: picked, Egress: egress}.Records()
+			records := keys.Publication{Domain: sdid, Keys: picked, Egress: cfg.Egress, ViaSES: cfg.Sign.ViaSES()}.Records()
 			if asJSON {
 				return printJSON(cmd, records)
 			}

@@ -95,10 +95,10 @@ func (f *doctorFlags) examine(cmd *cobra.Command, domain string) ([]doctor.Findi
 	if len(f.egress)+len(cfg.Egress) == 0 && len(egress) > 0 {
 		all = append(all, doctor.Finding{Level: doctor.Pass, Check: "config", Subject: "egress", Message: "is not set: looked at are this host's own public addresses, " + joinAddrs(egress)})
 	}
-	d := doctor.Domain{Name: domain, SDID: domain, Egress: egress, Helo: f.helo, ViaSES: cfg.Sign.Via == "ses"}
+	d := doctor.Domain{Name: domain, SDID: domain, Egress: egress, Helo: f.helo, ViaSES: cfg.Sign.ViaSES()}
 	all = append(all, loadForDoctor(cfg, &d)...)
 	for _, selector := range f.selectors {
-		all = append(all, doctor.ForeignKey(ctx, r, domain, strings.ToLower(strings.TrimSpace(selector))))
+		d.Foreign = append(d.Foreign, strings.ToLower(strings.TrimSpace(selector)))
 	}
 	var way []doctor.Finding
 	if !f.noMTA {
@@ -153,7 +153,7 @@ func (f *doctorFlags) keysOr(cfg *config.Config) string {
 }
 
 // addresses are the flag's, the configuration's, or those public ones that this
-// host has itself.
+// host has itself, unless all its mail leaves through Amazon SES.
 func (f *doctorFlags) addresses(cfg *config.Config) ([]netip.Addr, error) {
 	if len(f.egress) > 0 {
 		var out []netip.Addr
@@ -168,6 +168,9 @@ func (f *doctorFlags) addresses(cfg *config.Config) ([]netip.Addr, error) {
 	}
 	if len(cfg.Egress) > 0 {
 		return cfg.Egress, nil
+	}
+	if cfg.Sign.ViaSES() {
+		return nil, nil // this host's own send to SES alone
 	}
 	var out []netip.Addr
 	addrs, _ := net.InterfaceAddrs()

@@ -8,9 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -19,6 +17,8 @@ import (
 
 	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/doctor"
+	"github.com/sealmilter/sealmilter/internal/postfix"
+	"github.com/sealmilter/sealmilter/internal/setup"
 	"github.com/sealmilter/sealmilter/milter/client"
 )
 
@@ -37,6 +37,7 @@ func examineMTA(ctx context.Context, cfg *config.Config, postfixDir string) ([]d
 	for _, l := range cfg.Listen {
 		listens = append(listens, doctor.Socket{Network: l.Addr.Network, Addr: l.Addr.Addr})
 	}
+	listens = append(listens, systemdListens(ctx)...)
 	var all []doctor.Finding
 	var targets []doctor.Target
 	var helo string
@@ -70,6 +71,29 @@ func examineMTA(ctx context.Context, cfg *config.Config, postfixDir string) ([]d
 	return all, helo
 }
 
+// systemdListens are the unix sockets that systemd opens for us.
+func systemdListens(ctx context.Context) []doctor.Socket {
+	if !exists("/run/systemd/system") {
+		return nil
+	}
+	out, err := output(ctx, "systemctl", "show", "--property=Listen", setup.SocketUnit)
+	if err != nil {
+		return nil
+	}
+	return parseListen(out)
+}
+
+// parseListen reads `Listen=/run/sealmilter/milter.sock (Stream)`, a line a socket.
+func parseListen(out string) []doctor.Socket {
+	var all []doctor.Socket
+	for line := range strings.Lines(out) {
+		if path, ok := strings.CutSuffix(strings.TrimSpace(strings.TrimPrefix(line, "Listen=")), " (Stream)"); ok && filepath.IsAbs(path) {
+			all = append(all, doctor.Socket{Network: "unix", Addr: path})
+		}
+	}
+	return all
+}
+
 // findPostconf looks where PATH of an ordinary user does not, too.
 func findPostconf() (string, bool) {
 	if p, err := exec.LookPath("postconf"); err == nil {
@@ -97,7 +121,7 @@ func readPostfix(ctx context.Context, postconf, dir string) (doctor.PostfixConf,
 	if err != nil {
 		return doctor.PostfixConf{}, err
 	}
-	p := doctor.PostfixConf{Main: doctor.ParsePostconf(out)}
+	p := doctor.PostfixConf{Main: postfix.ParseValues(out)}
 	if dir == "" {
 		dir = p.Main["config_directory"]
 	}
@@ -130,7 +154,7 @@ func probeAs(ctx context.Context, t doctor.Target) (asUser bool, err error) {
 	cmd := exec.CommandContext(ctx, "/proc/self/exe", "probe", t.Network, t.Addr)
 	cmd.Dir = "/"
 	if os.Geteuid() == 0 && t.User != "root" {
-		cred, err := credential(t.User)
+		cred, err := setup.Credential(t.User)
 		if err != nil {
 			return false, err
 		}
@@ -147,28 +171,6 @@ func probeAs(ctx context.Context, t doctor.Target) (asUser bool, err error) {
 		err = errors.New(strings.TrimPrefix(text, "error: "))
 	}
 	return os.Geteuid() == 0, err
-}
-
-// credential is what initgroups(3) gives a user: Postfix's daemons get it, too.
-func credential(name string) (*syscall.Credential, error) {
-	u, err := user.Lookup(name)
-	if err != nil {
-		return nil, err
-	}
-	ids, err := u.GroupIds()
-	if err != nil {
-		return nil, err
-	}
-	c := &syscall.Credential{}
-	for _, s := range ids {
-		if n, err := strconv.ParseUint(s, 10, 32); err == nil {
-			c.Groups = append(c.Groups, uint32(n))
-		}
-	}
-	uid, errU := strconv.ParseUint(u.Uid, 10, 32)
-	gid, errG := strconv.ParseUint(u.Gid, 10, 32)
-	c.Uid, c.Gid = uint32(uid), uint32(gid)
-	return c, errors.Join(errU, errG)
 }
 
 // newProbe is doctor's other process: it connects, negotiates, and says nothing

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/doctor"
 	"github.com/sealmilter/sealmilter/keys"
 )
@@ -57,7 +59,9 @@ func TestDoctor(t *testing.T) {
 			"FAIL  spf    example.com: 198.51.100.7 may not send", `paste  example.com TXT "v=spf1 ip4:198.51.100.7 ip4:192.0.2.25 -all"`, "FAIL  ptr"}},
 		{"subdomain", []string{"a.example.com"}, exitProblems, []string{"PASS  dkim   s1._domainkey.example.com", "FAIL  spf    a.example.com: there is no SPF record", "p=reject applies to a.example.com"}},
 		{"service's keys", []string{"example.com", "--selector", "k1,k2"}, exitProblems, []string{
-			"PASS  dkim   k1._domainkey.example.com: a ed25519 key", "FAIL  dkim   k2._domainkey.example.com: there is no key"}},
+			"PASS  dkim   k1._domainkey.example.com: a key (ed25519, 256 bits) that somebody else holds", "FAIL  dkim   k2._domainkey.example.com: there is no key"}},
+		{"service's selector is ours", []string{"example.com", "--selector", "s1"}, exitProblems, []string{
+			"s1.pem has the selector of somebody else's key", "paste  sealmilter keys new example.com && rm "}},
 		{"not listed", []string{"example.net"}, exitProblems, []string{"FAIL  config example.net: is not in sign.domains", "paste  sealmilter keys new example.net"}},
 		{"no domain", []string{"exa mple"}, exitProblems, nil},
 		{"bad address", []string{"example.com", "--egress", "x"}, exitUsage, nil},
@@ -87,5 +91,27 @@ func TestDoctorJSON(t *testing.T) {
 	}
 	if err := json.Unmarshal(out.Bytes(), &got); err != nil || code != exitFine || got.Worst != doctor.Pass || len(got.Findings) < 8 {
 		t.Errorf("%d, %v, %+v %s", code, err, got, errOut.String())
+	}
+}
+
+// TestDoctorViaSES: what this host's own addresses are does not matter.
+func TestDoctorViaSES(t *testing.T) {
+	cfg := config.Default()
+	cfg.Sign.Via = "ses"
+	if got, err := (&doctorFlags{}).addresses(cfg); len(got) != 0 || err != nil {
+		t.Errorf("%v %v", got, err)
+	}
+	if got, err := (&doctorFlags{egress: []string{"192.0.2.25"}}).addresses(cfg); len(got) != 1 || err != nil {
+		t.Errorf("%v %v", got, err)
+	}
+}
+
+func TestParseListen(t *testing.T) {
+	got := parseListen("Listen=/run/sealmilter/milter.sock (Stream)\nListen=/var/spool/postfix/sealmilter/milter.sock (Stream)\nListen=127.0.0.1:8891 (Stream)\n\n")
+	if fmt.Sprint(got) != "[{unix /run/sealmilter/milter.sock} {unix /var/spool/postfix/sealmilter/milter.sock}]" {
+		t.Errorf("%v", got)
+	}
+	if got := parseListen("Listen=\n"); len(got) != 0 {
+		t.Errorf("%v", got)
 	}
 }

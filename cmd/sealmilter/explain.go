@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 
@@ -158,7 +159,7 @@ func (f *explainFlags) question(cmd *cobra.Command, path string) (q milter.Quest
 		q.Client.IP = ip.Unmap().WithZone("")
 	}
 	ours := f.outbound || f.user != ""
-	if at, ip, helo, ok := arrival(q.Header); ok && !ours && (f.ip == "" || ip == q.Client.IP) {
+	if at, ip, helo, ok := arrival(q.Header); ok && !ours && (f.ip == "" || ip == q.Client.IP && !loginProtocol.MatchString(header.Unfold(q.Header[at].Value))) {
 		guessed = f.ip == ""
 		q.Client.IP, left = ip, at+1
 		if q.Helo == "" {
@@ -227,6 +228,11 @@ func splitMessage(raw string) (header.Fields, string) {
 	}
 	return h, ""
 }
+
+// loginProtocol is in the Received field of a client that logged in (RFC 3848 and,
+// for the UTF8 ones, RFC 6531): such a message was not handed over from outside,
+// and a web mailer on the host itself has the address that receivers see.
+var loginProtocol = regexp.MustCompile(`(?i) with (ESMTPS?|LMTPS?|UTF8SMTPS?|UTF8LMTPS?)A\b`)
 
 // arrival finds the Received field of the host that took the message from
 // outside: the topmost that names a client other than the host itself. at is

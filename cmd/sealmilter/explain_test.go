@@ -58,6 +58,9 @@ _dmarc.bank.example  TXT "v=DMARC1; p=reject"
 			"DMARC  pass for example.com", "aligned    dkim example.com", "aligned    spf example.com", "dmarc=pass header.from=example.com", "VERDICT  accept"}},
 		{"altered", strings.Replace(signed, "short", "long", 1), nil, exitFine, []string{
 			"1. fail (body hash did not verify)", "second opinion: fail"}},
+		{"as others get what a web mailer of the host sent", "Return-Path: <alice@example.com>\n" + strings.Replace(signed[strings.Index(signed, "DKIM-Signature:"):],
+			"From: Alice", "Received: from web (mail.example.com [192.0.2.25])\n\tby mail.example.com (Postfix) with ESMTPSA id A1\nFrom: Alice", 1),
+			[]string{"--ip", "192.0.2.25", "--helo", "mail.example.com"}, exitFine, []string{"DKIM  2 signatures"}},
 		{"another client", signed, []string{"--ip", "203.0.113.66", "--helo", "x.example", "--mail-from", ""}, exitFine, []string{
 			"client     203.0.113.66\n", "mail from  <>", "IPREV  permerror", "(helo)"}},
 		{"spoof", "From: a@bank.example\nTo: bob@example.com\n\nx\n", []string{"--ip", "203.0.113.66", "--mail-from", "<a@bank.example>"}, exitFine, []string{

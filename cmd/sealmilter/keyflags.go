@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"errors"
-	"net/netip"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -43,8 +42,8 @@ func (f *keyFlags) folder(cmd *cobra.Command) (string, error) {
 }
 
 // open loads the keys of the named domain, or of all configured ones, and the
-// egress addresses.
-func (f *keyFlags) open(cmd *cobra.Command, args []string) (*keys.Store, []keys.Problem, []netip.Addr, error) {
+// configuration that says where they are.
+func (f *keyFlags) open(cmd *cobra.Command, args []string) (*keys.Store, []keys.Problem, *config.Config, error) {
 	cfg, err := f.load(cmd)
 	if err != nil {
 		return nil, nil, nil, err
@@ -60,7 +59,7 @@ func (f *keyFlags) open(cmd *cobra.Command, args []string) (*keys.Store, []keys.
 		cfg.Sign.Domains = only(cfg.Sign.Domains, domain)
 	}
 	store, problems := loadKeys(cfg, nil)
-	return store, problems, cfg.Egress, nil
+	return store, problems, cfg, nil
 }
 
 // only reduces the listed domains to the one whose keys sign for the domain

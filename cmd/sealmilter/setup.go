@@ -4,17 +4,18 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
+	"os/signal"
+	"slices"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
 	"github.com/sealmilter/sealmilter/auth/resolve"
+	"github.com/sealmilter/sealmilter/internal/config"
+	"github.com/sealmilter/sealmilter/internal/setup"
+	"github.com/sealmilter/sealmilter/keys"
 )
 
 func newSetup() *cobra.Command {
@@ -28,20 +29,34 @@ func newSetup() *cobra.Command {
 	return cmd
 }
 
-// talk is what set-up says and asks. Questions are answered at a terminal, or
-// all with yes by --yes.
-type talk struct {
-	out, err io.Writer
-	in       *bufio.Reader // nil: nobody is there to answer
-	yes      bool
-}
-
-func newTalk(cmd *cobra.Command, yes bool) talk {
-	t := talk{out: cmd.OutOrStdout(), err: cmd.ErrOrStderr(), yes: yes}
-	if isTerminal(os.Stdin) {
-		t.in = bufio.NewReader(os.Stdin)
+// runSetup runs a set-up whose flags are read.
+func runSetup(cmd *cobra.Command, s *setup.Common, mta string, run func(context.Context) error) error {
+	domains, err := canonicalDomains(s.Domains, s.Undo, mta)
+	if err != nil {
+		return err
 	}
-	return t
+	s.Domains = domains
+	s.Out, s.Err = cmd.OutOrStdout(), cmd.ErrOrStderr()
+	if isTerminal(os.Stdin) {
+		s.In = bufio.NewReader(os.Stdin)
+	}
+	s.Problem = func(p config.Problem) { printProblem(s.Err, p) }
+	s.LoadKeys = func(cfg *config.Config) (*keys.Store, []keys.Problem) { return loadKeys(cfg, nil) }
+	s.Prove = prove
+	// Interrupted, what is half done is put back.
+	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	err = run(ctx)
+	var f *setup.Failure
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, setup.ErrShown):
+		return errShown
+	case errors.As(err, &f):
+		return fail(f.Hint, "%w", err)
+	}
+	return fail("", "%w", err)
 }
 
 // isTerminal: /dev/null, a character device too, has no terminal's settings.
@@ -50,69 +65,36 @@ func isTerminal(f *os.File) bool {
 	return err == nil
 }
 
-func (t talk) say(format string, args ...any)  { fmt.Fprintf(t.out, format+"\n", args...) }
-func (t talk) ok(format string, args ...any)   { t.say("ok: "+format, args...) }
-func (t talk) warn(format string, args ...any) { fmt.Fprintf(t.err, "warning: "+format+"\n", args...) }
-func (t talk) section(title string)            { t.say("\n== %s", title) }
-
-// ask returns true for yes.
-func (t talk) ask(question string) bool {
-	if t.yes {
-		t.say("%s: yes (--yes)", question)
-		return true
-	}
-	if t.in == nil {
-		return false
-	}
-	fmt.Fprintf(t.out, "%s? [y/N] ", question)
-	line, _ := t.in.ReadString('\n')
-	line = strings.ToLower(strings.TrimSpace(line))
-	return line == "y" || line == "yes"
-}
-
-// runProgram runs a program and returns its output; the error carries what it said.
-// sbin is searched as well: an admin's PATH may lack it.
-func runProgram(ctx context.Context, name string, args ...string) (string, error) {
-	path, err := exec.LookPath(name)
-	if err != nil {
-		for _, dir := range []string{"/usr/sbin", "/sbin", "/usr/local/sbin"} {
-			if p := filepath.Join(dir, name); !filepath.IsAbs(name) && exists(p) {
-				path, err = p, nil
-				break
-			}
-		}
-	}
-	if err != nil {
-		return "", err
-	}
-	cmd := exec.CommandContext(ctx, path, args...)
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		said := strings.TrimSpace(stderr.String() + string(out))
-		return string(out), fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, said)
-	}
-	return string(out), err
-}
-
-// canonicalDomains puts the domains of --domain into their canonical form, in
-// place. Only an undo needs none.
-func canonicalDomains(domains []string, undo bool, mta string) error {
+// canonicalDomains returns the domains of --domain in their canonical form, each
+// once.
+func canonicalDomains(domains []string, undo bool, mta string) ([]string, error) {
 	if len(domains) == 0 && !undo {
-		return &failure{
+		return nil, &failure{
 			err:  errors.New("which domain? --domain is missing"),
 			hint: "the part behind the @ of your addresses: sealmilter setup " + mta + " --domain example.com",
 			code: exitUsage,
 		}
 	}
-	for i, d := range domains {
+	var names []string
+	for _, d := range domains {
 		name, err := resolve.CanonicalName(d)
 		if err != nil {
-			return badDomain(err)
+			return nil, badDomain(err)
 		}
-		domains[i] = name
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
 	}
-	return nil
+	return names, nil
+}
+
+// newSetupProbe is the self-test's other process. Nobody has a use for it by hand.
+func newSetupProbe() *cobra.Command {
+	return &cobra.Command{
+		Use:    "probe",
+		Short:  "send one message to a milter, as set-up's self-test does",
+		Hidden: true,
+		Args:   cobra.NoArgs,
+		RunE:   func(cmd *cobra.Command, _ []string) error { return setup.Probe(cmd.InOrStdin(), cmd.OutOrStdout()) },
+	}
 }

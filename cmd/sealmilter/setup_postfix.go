@@ -1,279 +1,39 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-	"os/signal"
-	"slices"
-	"strings"
-	"syscall"
-
 	"github.com/spf13/cobra"
 
-	"github.com/sealmilter/sealmilter/internal/config"
-	"github.com/sealmilter/sealmilter/internal/postfix"
-	"github.com/sealmilter/sealmilter/keys"
+	"github.com/sealmilter/sealmilter/internal/setup"
 )
 
 func newSetupPostfix() *cobra.Command {
-	s := setupPostfix{}
+	var s setup.Postfix
 	cmd := &cobra.Command{
 		Use:   "postfix --domain DOMAIN",
 		Short: "make keys, write milter.yaml and tell Postfix, without a moment of refused mail",
 		Long: `Sets Postfix up. Reads main.cf and master.cf, makes keys for the domain, writes
-milter.yaml, tests a whole message through the socket as Postfix's user, and only
-then adds sealmilter behind the milters that are there. While Postfix proves
-itself with a message, mail passes even if something is wrong; then the final
-line is written: mail waits while sealmilter is down. Anything that goes wrong
-puts the files back. Run again it changes only what is not right yet.
+milter.yaml, has systemd open a socket in Postfix's queue where it lacks one, tests
+a whole message through it as Postfix's user, and only then adds sealmilter behind
+the milters that are there. While Postfix proves itself with a message, mail passes
+even if something is wrong; then the final line is written: mail waits while
+sealmilter is down. Anything that goes wrong puts the files back. Run again it
+changes only what is not right yet.
 
 --undo takes the edits out of main.cf and master.cf, and leaves those that you
-have made since, the keys and milter.yaml.`,
+have made since, the keys, milter.yaml and the socket.`,
 		Example: "  sealmilter setup postfix --domain example.com --dry-run\n  sealmilter setup postfix --domain example.com\n  sealmilter setup postfix --undo",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s.talk = newTalk(cmd, s.yes)
-			return s.run(cmd)
+			return runSetup(cmd, &s.Common, "postfix", s.Run)
 		},
 	}
-	configFlag(cmd, &s.config)
+	configFlag(cmd, &s.Config)
 	f := cmd.Flags()
-	f.StringSliceVarP(&s.domains, "domain", "d", nil, "`domain` of your mail addresses; may be given several times")
-	f.StringVar(&s.dir, "postfix-config", "", "`folder` of main.cf, for one of several instances (default: Postfix's own)")
-	f.BoolVar(&s.dryRun, "dry-run", false, "show what would change, and change nothing")
-	f.BoolVar(&s.undo, "undo", false, "take the edits out of main.cf and master.cf")
-	f.BoolVarP(&s.yes, "yes", "y", false, "answer every question with yes")
-	f.BoolVar(&s.failOpen, "fail-open", false, "let mail pass unsigned and unchecked while sealmilter is down")
+	f.StringSliceVarP(&s.Domains, "domain", "d", nil, "`domain` of your mail addresses; may be given several times")
+	f.StringVar(&s.Dir, "postfix-config", "", "`folder` of main.cf, for one of several instances (default: Postfix's own)")
+	f.BoolVar(&s.DryRun, "dry-run", false, "show what would change, and change nothing")
+	f.BoolVar(&s.Undo, "undo", false, "take the edits out of main.cf and master.cf")
+	f.BoolVarP(&s.Yes, "yes", "y", false, "answer every question with yes")
+	f.BoolVar(&s.FailOpen, "fail-open", false, "let mail pass unsigned and unchecked while sealmilter is down")
 	return cmd
-}
-
-type setupPostfix struct {
-	talk
-	config, dir  string
-	domains      []string
-	dryRun, undo bool
-	yes          bool
-	failOpen     bool
-
-	inst *postfix.Instance
-	conf *configPlan
-}
-
-func (s *setupPostfix) run(cmd *cobra.Command) error {
-	// Interrupted, what is half done is put back.
-	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
-	if err := canonicalDomains(s.domains, s.undo, "postfix"); err != nil {
-		return err
-	}
-	if os.Geteuid() != 0 && !s.dryRun {
-		return fail("sudo sealmilter setup postfix ..., or look first with --dry-run", "only root can set Postfix up")
-	}
-	if err := s.open(ctx); err != nil {
-		return err
-	}
-	if s.undo {
-		return s.takeBack(ctx)
-	}
-	return s.setUp(ctx)
-}
-
-// open finds and reads the Postfix instance.
-func (s *setupPostfix) open(ctx context.Context) error {
-	if s.dir == "" {
-		out, err := runProgram(ctx, "postconf", "-h", "config_directory")
-		if err != nil {
-			return fail("install Postfix first, or put postconf into the PATH", "Postfix is not to be found: %w", err)
-		}
-		s.dir = strings.TrimSpace(out)
-	}
-	inst, err := postfix.Open(ctx, s.dir, runProgram)
-	if errors.Is(err, fs.ErrNotExist) {
-		return fail("give the folder of main.cf with --postfix-config", "no Postfix in %s: %w", s.dir, err)
-	}
-	if err != nil {
-		return fail("", "cannot read Postfix in %s: %w", s.dir, err)
-	}
-	s.inst = inst
-	return nil
-}
-
-func (s *setupPostfix) setUp(ctx context.Context) error {
-	h := s.inst.Host
-	s.section("What is here")
-	chroot := "not chrooted"
-	if h.Chrooted() {
-		chroot = "chrooted in " + h.Values.Get("queue_directory")
-	}
-	s.say("Postfix %s in %s, %s", h.Values["mail_version"], s.dir, chroot)
-	nets := readNetworks(h.Values.Get("mynetworks"), hostAddresses())
-	var questions []string
-	if err := s.planConfig(ctx, nets, &questions); err != nil {
-		return err
-	}
-	want := s.want("tempfail")
-	if s.failOpen {
-		want.DefaultAction = "accept"
-	}
-	final := h.Plan(want)
-	if len(final.Problems) == 0 && final.BouncesUnsigned && !s.dryRun && s.ask("Bounces that Postfix makes leave unsigned. Sign them too (internal_mail_filter_classes = bounce)") {
-		want.Bounces = true
-		final = h.Plan(want)
-	}
-	if err := s.show(final, append(questions, final.Questions...)); err != nil {
-		return err
-	}
-	if s.dryRun {
-		s.say("\nNothing was changed (--dry-run).")
-		return nil
-	}
-	store, err := s.prepare(ctx)
-	if err != nil {
-		return err
-	}
-	s.section("Self-test")
-	if err := selfTest(ctx, postfixSide(h, final.MilterName), store, s.domains); err != nil {
-		return fail("Postfix was not touched. "+s.socketHint(err), "%s does not do its work for user %s: %w", final.MilterName, h.Values.Get("mail_owner"), err)
-	}
-	s.ok("a whole message through %s as user %s: signed, and a second implementation verifies it", final.MilterName, h.Values.Get("mail_owner"))
-	if len(final.Changes) == 0 {
-		s.ok("main.cf and master.cf are as they should be already")
-	} else if err := s.wire(ctx, want, final, store); err != nil {
-		return err
-	}
-	s.records(s.conf.cfg, s.domains, store)
-	return nil
-}
-
-// socketHint is what to do about a failed self-test.
-func (s *setupPostfix) socketHint(err error) string {
-	owner := s.inst.Host.Values.Get("mail_owner")
-	if strings.Contains(err.Error(), "permission denied") {
-		return fmt.Sprintf("the socket must be of group %s: usermod -a -G %s %s, restart sealmilter, and run this again; `namei -l %s` shows what is there",
-			owner, owner, daemonUser, s.conf.milter.Unix)
-	}
-	return "`journalctl -u sealmilter` and `sealmilter check` say more"
-}
-
-func (s *setupPostfix) want(action string) postfix.Want {
-	w := postfix.Want{Milter: s.conf.milter, DefaultAction: action, DaemonName: "ORIGINATING", DaemonNames: s.conf.cfg.Outbound.DaemonNames}
-	if !slices.ContainsFunc(w.DaemonNames, func(n string) bool { return strings.EqualFold(n, w.DaemonName) }) && len(w.DaemonNames) > 0 {
-		w.DaemonName = w.DaemonNames[0]
-	}
-	return w
-}
-
-// planConfig works out milter.yaml and says what it means.
-func (s *setupPostfix) planConfig(ctx context.Context, nets networks, questions *[]string) error {
-	h := s.inst.Host
-	conf, problems, err := planConfig(s.config, s.domains, nets.own, postfixPlan(h, underSystemd(ctx, socketName)))
-	if err != nil {
-		return fail(config.Hint(err), "%s: %w", s.config, err)
-	}
-	s.showProblems(problems)
-	if conf == nil || conf.cfg == nil {
-		return errShown
-	}
-	s.conf = conf
-	s.say("authserv-id %s, socket %s%s", conf.cfg.AuthservID, conf.milter.Unix, conf.milter.TCP)
-	for _, n := range nets.left {
-		s.warn("mynetworks: %s is not carried over to outbound.networks", n)
-	}
-	if conf.new == conf.old {
-		nets.own, nets.public = nil, nil
-	}
-	for _, n := range nets.own {
-		if !slices.Contains(conf.cfg.Outbound.Networks, n) {
-			continue
-		}
-		s.say("outbound.networks: %s (mynetworks): mail from there is signed", n)
-		if slices.Contains(nets.public, n) {
-			*questions = append(*questions, fmt.Sprintf("mail of anybody in %s, which is public and wider than this host, is signed as yours", n))
-		}
-	}
-	s.sayOrigin()
-	return nil
-}
-
-// sayOrigin says whether mail of programs on this host (cron, web sites) will be
-// signed.
-func (s *setupPostfix) sayOrigin() {
-	o := origin(s.inst.Host)
-	if o == "" {
-		return
-	}
-	for _, d := range s.conf.cfg.Sign.Domains {
-		if o == d.Name || d.Subdomains && strings.HasSuffix(o, "."+d.Name) {
-			s.say("mail of programs on this host comes from @%s: signed with the key of %s", o, d.Name)
-			return
-		}
-	}
-	s.warn("mail of programs on this host comes from @%s, which no key covers: give --domain %s as well, or set myorigin in main.cf to %s", o, o, s.domains[0])
-}
-
-// show prints the plan and stops where it must not go on.
-func (s *setupPostfix) show(p *postfix.Plan, questions []string) error {
-	for _, n := range p.Notes {
-		s.say("%s", n)
-	}
-	for _, w := range p.Warnings {
-		s.warn("%s", w)
-	}
-	for i, pr := range p.Problems {
-		if i == len(p.Problems)-1 {
-			return fail(pr.Hint, "%s", pr.Text)
-		}
-		printError(s.err, errors.New(pr.Text), pr.Hint)
-	}
-	s.section("What changes")
-	if s.conf.dropIn {
-		s.say("%s: systemd opens %s", dropInPath, s.conf.milter.Unix)
-	}
-	diff := postfix.Diff(s.config, s.conf.old, s.conf.new) + s.inst.Diff(p)
-	if diff == "" {
-		diff = "nothing: all files are as they should be"
-	}
-	s.say("%s", strings.TrimSuffix(diff, "\n"))
-	for _, c := range p.Changes {
-		s.say("%s: %s: %s", c.Place(), c.Name, c.Why)
-	}
-	if s.failOpen {
-		s.warn("--fail-open: while sealmilter is down, mail leaves unsigned and forged mail comes in unchecked; receivers that enforce DMARC may refuse what you send then")
-	}
-	if p.BouncesUnsigned {
-		s.say("bounces that Postfix makes stay unsigned; --yes sets internal_mail_filter_classes = bounce")
-	}
-	for _, q := range questions {
-		if s.dryRun {
-			s.say("needs --yes: %s", q)
-		} else if !s.ask("Go on: " + q) {
-			return fail("if that is right, run it again with --yes; else narrow mynetworks, or write outbound.networks into "+s.config, "nothing was changed: %s", q)
-		}
-	}
-	return nil
-}
-
-// prepare makes keys, writes milter.yaml and has the daemon take them up.
-func (s *setupPostfix) prepare(ctx context.Context) (*keys.Store, error) {
-	s.section("Keys and configuration")
-	if err := makeFolders(s.conf, s.inst.Host); err != nil {
-		return nil, err
-	}
-	store, err := s.makeKeys(s.conf.cfg, s.domains)
-	if err != nil {
-		return nil, err
-	}
-	if err := putConfig(s.conf); err != nil {
-		return nil, err
-	}
-	s.ok("%s and its keys can be used", s.config)
-	if s.conf.dropIn {
-		if err := openSocket(ctx, s.conf, s.inst.Host); err != nil {
-			return nil, err
-		}
-	}
-	return store, bringUp(ctx, s.conf)
 }

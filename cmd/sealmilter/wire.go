@@ -81,7 +81,7 @@ func (a *app) setup(cfg *config.Config, store *keys.Store) *milter.Setup {
 // Message-ID in place of ours.
 func signedHeaders(cfg *config.Config) []string {
 	h := slices.Clone(cfg.Sign.Headers)
-	if cfg.Sign.Via == "ses" {
+	if cfg.Sign.ViaSES() {
 		h = slices.DeleteFunc(h, func(n string) bool {
 			return strings.EqualFold(n, "Date") || strings.EqualFold(n, "Message-ID")
 		})
@@ -103,7 +103,7 @@ func serverConfig(cfg *config.Config) milter.ServerConfig {
 func loadKeys(cfg *config.Config, previous *keys.Store) (*keys.Store, []keys.Problem) {
 	specs := make([]keys.DomainSpec, 0, len(cfg.Sign.Domains))
 	for _, d := range cfg.Sign.Domains {
-		specs = append(specs, keys.DomainSpec{Name: d.Name, Selectors: d.Selectors, Subdomains: d.Subdomains})
+		specs = append(specs, keys.DomainSpec{Name: d.Name, Selectors: d.Selectors, Subdomains: d.Subdomains, Single: cfg.Sign.ViaSES()})
 	}
 	return keys.Load(cfg.Sign.Keys, specs, previous)
 }

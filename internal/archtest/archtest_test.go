@@ -38,6 +38,8 @@ var forbidden = []struct {
 	{[]string{"milter/witness"}, []string{"auth", "policy", "keys", "internal", "cmd"}, "it is no part of the daemon"},
 	{[]string{"internal/telemetry", "internal/socket", "internal/secondopinion"}, []string{"auth", "policy", "keys", "milter", "internal/config", "cmd"},
 		"plumbing knows nothing of the rooms"},
+	{[]string{"internal/setup"}, []string{"policy", "auth/spf", "auth/dkim", "auth/dmarc", "auth/iprev", "internal/dnsclient", "internal/telemetry", "internal/doctor", "cmd"},
+		"it changes a host and judges no mail; what the commands share comes from cmd"},
 	{[]string{"internal/doctor"}, []string{"policy", "milter", "internal/config", "internal/dnsclient", "std:os", "std:os/exec", "cmd"},
 		"a finding can be replayed from a zone and the MTA's text"},
 }
@@ -161,6 +163,8 @@ func TestTableRefuses(t *testing.T) {
 		{"cmd/sealmilter", "github.com/miekg/dns", false},
 		{"internal/dnsclient", "github.com/miekg/dns", true},
 		{"cmd/sealmilter", module + "milter", true},
+		{"internal/setup", module + "internal/doctor", false},
+		{"internal/setup", module + "internal/postfix", true},
 	} {
 		if got := crosses(c.from, c.to) == ""; got != c.ok {
 			t.Errorf("%s -> %s: allowed=%v, want %v", c.from, c.to, got, c.ok)

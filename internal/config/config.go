@@ -85,6 +85,9 @@ type Sign struct {
 	Rotate           Tree        `yaml:"rotate" shape:"map"`
 }
 
+// ViaSES reports whether mail leaves through Amazon SES.
+func (s Sign) ViaSES() bool { return s.Via == "ses" }
+
 // SignDomain is one domain that we sign for.
 type SignDomain struct {
 	Name       string   `yaml:"name" check:"domain"` // A-labels, lower case

@@ -17,6 +17,11 @@ import (
 // dkimKey compares a key on disk with what the DNS shows (RFC 6376 §3.6).
 func dkimKey(ctx context.Context, r resolve.Resolver, d Domain, k *keys.Key) Finding {
 	f := Finding{Level: Fail, Check: "dkim", Subject: k.Name(), Want: keys.Record(k), Paste: txt(k.Name(), keys.Record(k))}
+	if k.Domain == d.Name && slices.Contains(d.Foreign, k.Selector) {
+		f.Message = k.Path() + " has the selector of somebody else's key, and a name holds one key: signatures with ours fail"
+		f.Want, f.Paste = "another selector for ours, and its record", "sealmilter keys new "+k.Domain+" && rm "+k.Path()
+		return f
+	}
 	missing := Fail
 	if k.Algorithm() == keys.Ed25519SHA256 {
 		missing = Warn // receivers then rely on the RSA signature

@@ -45,6 +45,8 @@ type Domain struct {
 	// SDID is the d= of its signatures: Name, or a listed parent of it.
 	SDID string
 	Keys []*keys.Key // that sign
+	// Foreign are the selectors below Name whose keys somebody else holds.
+	Foreign []string
 	// Egress are the addresses from which our mail reaches the world.
 	Egress []netip.Addr
 	Helo   string // the name that the MTA says in HELO; "" when unknown
@@ -63,13 +65,18 @@ func (d Domain) host() string {
 // DNS looks at everything that receivers find out about the domain.
 func DNS(ctx context.Context, r resolve.Resolver, d Domain) []Finding {
 	var all []Finding
+	for _, selector := range d.Foreign {
+		all = append(all, ForeignKey(ctx, r, d.Name, selector))
+	}
 	for _, k := range d.Keys {
 		all = append(all, dkimKey(ctx, r, d, k))
 	}
 	all = append(all, spfDomain(ctx, r, d)...)
 	all = append(all, spfHelo(ctx, r, d)...)
-	for _, ip := range d.Egress {
-		all = append(all, ptr(ctx, r, d, ip))
+	if !d.ViaSES {
+		for _, ip := range d.Egress {
+			all = append(all, ptr(ctx, r, d, ip))
+		}
 	}
 	all = append(all, dmarcRecord(ctx, r, d)...)
 	return append(all, mx(ctx, r, d)...)

@@ -168,6 +168,11 @@ func TestWithoutAddresses(t *testing.T) {
 	compare(t, DNS(context.Background(), sick(t, made, nil, ""), d), "WARN spf example.com: public addresses are not known | egress:")
 	d.ViaSES = true
 	compare(t, DNS(context.Background(), sick(t, made, nil, ""), d), "")
+	// This host's own address sends to SES only: its PTR and SPF do not matter.
+	d.Egress = []netip.Addr{netip.MustParseAddr("198.51.100.99")}
+	compare(t, DNS(context.Background(), sick(t, made, nil, ""), d), "")
+	d.Egress = nil
+	compare(t, DNS(context.Background(), sick(t, made, []string{"example.com TXT"}, ""), d), "WARN spf example.com: has no record | v=spf1 include:amazonses.com ~all")
 }
 
 func TestHostileTextIsTamed(t *testing.T) {

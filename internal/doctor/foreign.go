@@ -47,7 +47,7 @@ func ForeignKey(ctx context.Context, r resolve.Resolver, domain, selector string
 	case rec.Testing:
 		f.Level, f.Message = Warn, "t=y: receivers treat the signatures as if there were none"
 	default:
-		return Finding{Level: Pass, Check: "dkim", Subject: name, Message: fmt.Sprintf("a %s key of %d bits, held by somebody else", clip(rec.Type), rec.Bits)}
+		return Finding{Level: Pass, Check: "dkim", Subject: name, Message: fmt.Sprintf("a key (%s, %d bits) that somebody else holds", clip(rec.Type), rec.Bits)}
 	}
 	return f
 }

@@ -43,16 +43,13 @@ func Reached(t Target, asUser bool, err error) Finding {
 	case t.Chroot != "" && filepath.IsAbs(strings.TrimPrefix(t.Text, "unix:")) && strings.Contains(text, "no such file"):
 		f.Want = t.Service + " is chrooted to " + t.Chroot + ": listen below it, and give Postfix the path relative to it"
 		f.Paste = "listen: [\"unix:" + filepath.Join(t.Chroot, "sealmilter/milter.sock") + "\"]   # milter.yaml; main.cf: unix:sealmilter/milter.sock"
+	case t.Service != "sendmail" && strings.Contains(text, "no such file"):
+		f.Want = "the socket, which set-up has systemd open in Postfix's queue when Postfix is newer here than sealmilter"
+		f.Paste = "sealmilter setup postfix --domain YOUR.DOMAIN   # or, where it was there before: systemctl restart sealmilter.socket sealmilter"
 	default:
 		f.Want, f.Paste = "the running daemon", "systemctl status sealmilter"
 	}
 	return f
-}
-
-// filter is one milter in an MTA's list.
-type filter struct {
-	text   string // the address as written
-	action string // what the MTA does without it; "" for the MTA's default
 }
 
 // isOurs reports whether an MTA's milter is us: one of our listeners, or by

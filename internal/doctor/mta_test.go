@@ -3,9 +3,10 @@ package doctor
 import (
 	"errors"
 	"io/fs"
-	"slices"
 	"strings"
 	"testing"
+
+	"github.com/sealmilter/sealmilter/internal/postfix"
 )
 
 const debianMaster = `# service type  private unpriv  chroot  wakeup  maxproc command + args
@@ -23,7 +24,7 @@ func debian(change map[string]string) map[string]string {
 		"smtpd_milters": "unix:sealmilter/milter.sock", "non_smtpd_milters": "unix:sealmilter/milter.sock",
 		"milter_default_action": "tempfail", "milter_macro_daemon_name": "mail.example.com", "milter_protocol": "6",
 		"internal_mail_filter_classes": "bounce", "queue_directory": "/var/spool/postfix", "mail_owner": "postfix",
-		"myhostname": "mail.example.com", "compatibility_level": "3.6",
+		"myhostname": "mail.example.com", "compatibility_level": "3.6", "mail_version": "3.7.11",
 	}
 	for k, v := range change {
 		m[k] = v
@@ -56,6 +57,8 @@ func TestPostfix(t *testing.T) {
 			"/var/spool/postfix/run/sealmilter/milter.sock"},
 		{"no chroot", map[string]string{"smtpd_milters": "unix:/run/sealmilter/milter.sock", "non_smtpd_milters": "unix:/run/sealmilter/milter.sock"},
 			strings.NewReplacer(" y ", " - ").Replace(debianMaster), "", "/run/sealmilter/milter.sock"},
+		{"- is a chroot before 3.0", map[string]string{"mail_version": "2.11.3", "smtpd_milters": "unix:/run/sealmilter/milter.sock", "non_smtpd_milters": "unix:/run/sealmilter/milter.sock"},
+			strings.NewReplacer(" y ", " - ").Replace(debianMaster), "", "/var/spool/postfix/run/sealmilter/milter.sock"},
 		{"global ORIGINATING", map[string]string{"milter_macro_daemon_name": "ORIGINATING"}, debianMaster, "FAIL mta milter_macro_daemon_name: Internet", "/var/spool/postfix/sealmilter/milter.sock"},
 		{"bounces", map[string]string{"internal_mail_filter_classes": ""}, debianMaster, "WARN mta internal_mail_filter_classes: not signed", "/var/spool/postfix/sealmilter/milter.sock"},
 		{"a service without us", nil, debianMaster + "smtps inet n - y - - smtpd\n  -o smtpd_milters=\n", "WARN mta master.cf smtps: own setting", "/var/spool/postfix/sealmilter/milter.sock"},
@@ -89,17 +92,9 @@ func TestChrootedPostfixSeesNothingElse(t *testing.T) {
 }
 
 func TestPostconf(t *testing.T) {
-	p := PostfixConf{Main: ParsePostconf("smtp_helo_name = $myhostname\nmyhostname = mail.example.com\nempty =\nrelayhost = [a]:25 = x\n")}
+	p := PostfixConf{Main: postfix.ParseValues("smtp_helo_name = $myhostname\nmyhostname = mail.example.com\nempty =\nrelayhost = [a]:25 = x\n")}
 	if p.Helo() != "mail.example.com" || p.Main["empty"] != "" || p.Main["relayhost"] != "[a]:25 = x" {
 		t.Errorf("%v", p.Main)
-	}
-}
-
-func TestMilters(t *testing.T) {
-	got := milters(" unix:a,inet:b:1\t{ unix:c, default_action = accept } {} { unterminated")
-	want := []filter{{"unix:a", ""}, {"inet:b:1", ""}, {"unix:c", "accept"}, {"unterminated", ""}}
-	if !slices.Equal(got, want) {
-		t.Errorf("%v", got)
 	}
 }
 
@@ -151,5 +146,5 @@ func TestReached(t *testing.T) {
 		Reached(tg, true, errors.New("dial unix /run/s: connect: no such file or directory")),
 		Reached(tg, true, errors.New("connection refused")),
 		Reached(Target{Socket: tg.Socket, Text: "unix:s", User: "postfix", Chroot: "/var/spool/postfix", Service: "smtpd"}, true, errors.New("no such file or directory")),
-	}, "FAIL socket unix:/run/s: does not reach | namei\nFAIL socket unix:/run/s: does not reach | listen:\nFAIL socket unix:/run/s: does not reach | systemctl\nFAIL socket unix:s: does not reach | systemctl")
+	}, "FAIL socket unix:/run/s: does not reach | namei\nFAIL socket unix:/run/s: does not reach | listen:\nFAIL socket unix:/run/s: does not reach | systemctl\nFAIL socket unix:s: does not reach | sealmilter setup postfix")
 }

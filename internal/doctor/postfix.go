@@ -4,12 +4,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/sealmilter/sealmilter/internal/postfix"
 )
 
 // PostfixNames are the parameters that Postfix wants of postconf.
 var postfixNames = []string{
 	"smtpd_milters", "non_smtpd_milters", "milter_default_action", "milter_macro_daemon_name", "milter_protocol",
-	"internal_mail_filter_classes", "queue_directory", "mail_owner", "myhostname", "smtp_helo_name", "compatibility_level", "receive_override_options",
+	"internal_mail_filter_classes", "queue_directory", "mail_owner", "myhostname", "smtp_helo_name", "compatibility_level", "mail_version", "receive_override_options",
 }
 
 // PostfixNames lists the parameters that PostfixConf.Main should hold.
@@ -17,19 +19,8 @@ func PostfixNames() []string { return slices.Clone(postfixNames) }
 
 // PostfixConf is what Postfix is told.
 type PostfixConf struct {
-	Main   map[string]string // effective values by name: ParsePostconf
-	Master string            // the text of master.cf
-}
-
-// ParsePostconf reads what postconf prints: NAME = VALUE lines.
-func ParsePostconf(text string) map[string]string {
-	out := map[string]string{}
-	for line := range strings.Lines(text) {
-		if name, value, ok := strings.Cut(line, "="); ok {
-			out[strings.TrimSpace(name)] = strings.TrimSpace(value)
-		}
-	}
-	return out
+	Main   postfix.Values // effective, of PostfixNames
+	Master string         // the text of master.cf
 }
 
 // Helo is the name that Postfix says to the world.
@@ -60,23 +51,22 @@ func Postfix(p PostfixConf, listens []Socket, daemonNames []string) ([]Finding, 
 		{"smtpd_milters", "smtpd", "mail that comes by SMTP is neither signed nor checked", Fail},
 		{"non_smtpd_milters", "cleanup", "mail of local programs (sendmail, cron) is not signed", Warn},
 	} {
-		service := master(p, list.service)
 		found := false
-		for _, m := range milters(p.Main[list.name]) {
-			s, ok := parseSocket(m.text, p.queue())
-			if !ok || !isOurs(s, m.text, listens) {
-				all = append(all, Finding{Level: Warn, Check: "mta", Subject: list.name, Seen: clip(m.text),
+		for _, m := range postfix.Milters(p.Main[list.name]) {
+			s, ok := parseSocket(m.Address, p.queue())
+			if !ok || !isOurs(s, m.Address, listens) {
+				all = append(all, Finding{Level: Warn, Check: "mta", Subject: list.name, Seen: clip(m.Address),
 					Message: "another filter is in the chain: when it signs or changes messages after us, our signatures break", Want: "no second DKIM signer, and us last"})
 				continue
 			}
 			found = true
-			t := Target{Socket: s, Text: m.text, User: p.Main["mail_owner"], Service: list.service}
+			t := Target{Socket: s, Text: m.Address, User: p.Main["mail_owner"], Service: list.service}
 			if t.User == "" {
 				t.User = "postfix"
 			}
-			if s.Network == "unix" && service.chroot {
+			if s.Network == "unix" && p.chrooted(list.service) {
 				t.Chroot = p.queue()
-				if path := strings.TrimPrefix(m.text, "unix:"); filepath.IsAbs(path) {
+				if path := strings.TrimPrefix(m.Address, "unix:"); filepath.IsAbs(path) {
 					t.Addr = filepath.Join(p.queue(), path)
 				}
 			}
@@ -95,12 +85,12 @@ func Postfix(p PostfixConf, listens []Socket, daemonNames []string) ([]Finding, 
 }
 
 // action looks at what Postfix does while we are away.
-func action(list string, m filter, p PostfixConf) Finding {
-	act := m.action
+func action(list string, m postfix.Milter, p PostfixConf) Finding {
+	act := m.DefaultAction
 	if act == "" {
 		act = p.Main["milter_default_action"]
 	}
-	f := Finding{Level: Pass, Check: "mta", Subject: list, Message: "hands its mail to " + clip(m.text) + "; without us mail waits"}
+	f := Finding{Level: Pass, Check: "mta", Subject: list, Message: "hands its mail to " + clip(m.Address) + "; without us mail waits"}
 	switch act {
 	case "tempfail", "":
 	case "accept":
@@ -128,17 +118,18 @@ func settings(p PostfixConf, listens []Socket, daemonNames []string) []Finding {
 		all = append(all, Finding{Level: Warn, Check: "mta", Subject: "internal_mail_filter_classes", Seen: clip(p.Main["internal_mail_filter_classes"]),
 			Message: "bounces that Postfix writes itself are not signed", Want: "bounce", Paste: "postconf -e 'internal_mail_filter_classes = bounce' && postfix reload"})
 	}
-	for _, s := range services(p) {
-		if s.command != "smtpd" || s.loopback() {
+	for _, s := range postfix.ParseMaster(p.Master).Services() {
+		if s.Command != "smtpd" || loopback(s) {
 			continue
 		}
-		list, overridden := s.options["smtpd_milters"]
-		ours := slices.ContainsFunc(milters(list), func(m filter) bool {
-			sock, ok := parseSocket(m.text, p.queue())
-			return ok && isOurs(sock, m.text, listens) || strings.Contains(m.text, "$")
+		list, overridden := s.Option("smtpd_milters")
+		off, _ := s.Option("receive_override_options")
+		ours := slices.ContainsFunc(postfix.Milters(list), func(m postfix.Milter) bool {
+			sock, ok := parseSocket(m.Address, p.queue())
+			return ok && isOurs(sock, m.Address, listens) || strings.Contains(m.Address, "$")
 		})
-		if overridden && !ours || strings.Contains(s.options["receive_override_options"], "no_milters") {
-			all = append(all, Finding{Level: Warn, Check: "mta", Subject: "master.cf " + clip(s.name), Seen: clip("smtpd_milters=" + list),
+		if overridden && !ours || strings.Contains(off, "no_milters") {
+			all = append(all, Finding{Level: Warn, Check: "mta", Subject: "master.cf " + clip(s.Name), Seen: clip("smtpd_milters=" + list),
 				Message: "this service has its own setting, so that its mail does not come to us", Want: "no -o smtpd_milters= and no no_milters here"})
 		}
 	}
@@ -154,7 +145,7 @@ func ourAddress(p PostfixConf, listens []Socket) string {
 		}
 	}
 	switch {
-	case len(listens) == 0 || listens[0].Network == "unix" && master(p, "smtpd").chroot:
+	case len(listens) == 0 || listens[0].Network == "unix" && p.chrooted("smtpd"):
 		return "unix:sealmilter/milter.sock" // the only place that both can see
 	case listens[0].Network == "unix":
 		return "unix:" + listens[0].Addr
@@ -165,129 +156,27 @@ func ourAddress(p PostfixConf, listens []Socket) string {
 // chrootNote says where a chrooted Postfix wants the socket, when we listen
 // elsewhere.
 func chrootNote(p PostfixConf, listens []Socket) string {
-	if !master(p, "smtpd").chroot || slices.ContainsFunc(listens, func(l Socket) bool {
+	if !p.chrooted("smtpd") || slices.ContainsFunc(listens, func(l Socket) bool {
 		return l.Network != "unix" || strings.HasPrefix(l.Addr, p.queue()+"/")
 	}) {
 		return ""
 	}
-	return "; smtpd is chrooted, so that milter.yaml needs listen: [\"unix:" + filepath.Join(p.queue(), "sealmilter/milter.sock") + "\"]"
-}
-
-// milters splits a list of main.cf: addresses, or { address, name=value ... }.
-func milters(list string) []filter {
-	var out []filter
-	for list = strings.TrimLeft(list, ", \t\r\n"); list != ""; list = strings.TrimLeft(list, ", \t\r\n") {
-		if list[0] != '{' {
-			i := strings.IndexAny(list, ", \t\r\n")
-			if i < 0 {
-				i = len(list)
-			}
-			out, list = append(out, filter{text: list[:i]}), list[i:]
-			continue
-		}
-		inner, rest, _ := strings.Cut(list[1:], "}")
-		list = rest
-		words := strings.FieldsFunc(inner, func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) })
-		if len(words) == 0 {
-			continue
-		}
-		m := filter{text: words[0]}
-		for i, w := range words {
-			name, value, ok := strings.Cut(w, "=")
-			if ok && name == "default_action" {
-				m.action = value
-				if value == "" && i+1 < len(words) {
-					m.action = words[i+1] // default_action= tempfail
-				}
-			}
-			if w == "default_action" && i+2 < len(words) && words[i+1] == "=" {
-				m.action = words[i+2]
-			}
-		}
-		out = append(out, m)
-	}
-	return out
-}
-
-// service is one entry of master.cf.
-type service struct {
-	name, typ, command string
-	chroot             bool
-	options            map[string]string // -o
+	return "; smtpd is chrooted, so that milter.yaml needs listen: [\"unix:" + filepath.Join(p.queue(), "sealmilter/milter.sock") + "\"]; `sealmilter setup postfix` does all of it"
 }
 
 // loopback: a service for programs of this host, as a content filter's way back.
-func (s service) loopback() bool {
-	return strings.HasPrefix(s.name, "127.") || strings.HasPrefix(s.name, "localhost:") || strings.HasPrefix(s.name, "[::1]") || s.typ == "unix"
+func loopback(s postfix.Service) bool {
+	return strings.HasPrefix(s.Name, "127.") || strings.HasPrefix(s.Name, "localhost:") || strings.HasPrefix(s.Name, "[::1]") || s.Type == "unix"
 }
 
-// master is the first service that runs a command, zero without one.
-func master(p PostfixConf, command string) service {
-	for _, s := range services(p) {
-		if s.command == command {
-			return s
+// chrooted reports whether the first service that runs a command is.
+func (p PostfixConf) chrooted(command string) bool {
+	for _, s := range postfix.ParseMaster(p.Master).Services() {
+		if s.Command == command {
+			return p.Main.Chrooted(s)
 		}
 	}
-	return service{}
-}
-
-// services reads master.cf: a service a logical line, continued by white space.
-func services(p PostfixConf) []service {
-	var logical []string
-	for line := range strings.Lines(p.Master) {
-		line = strings.TrimRight(line, "\r\n")
-		switch trimmed := strings.TrimSpace(line); {
-		case trimmed == "" || trimmed[0] == '#':
-		case (line[0] == ' ' || line[0] == '\t') && len(logical) > 0:
-			logical[len(logical)-1] += " " + trimmed
-		default:
-			logical = append(logical, trimmed)
-		}
-	}
-	var out []service
-	for _, l := range logical {
-		w := words(l)
-		if len(w) < 8 {
-			continue
-		}
-		s := service{name: w[0], typ: w[1], command: w[7], options: map[string]string{}}
-		// master(5): "-" is y before compatibility level 1, and n from there on.
-		level := p.Main["compatibility_level"]
-		s.chroot = w[4] == "y" || w[4] == "-" && (level == "" || level == "0")
-		for i := 8; i < len(w); i++ {
-			option, ok := strings.CutPrefix(w[i], "-o")
-			if !ok {
-				continue
-			}
-			if option == "" && i+1 < len(w) {
-				i++
-				option = w[i]
-			}
-			if name, value, ok := strings.Cut(option, "="); ok {
-				s.options[strings.TrimSpace(name)] = strings.TrimSpace(value)
-			}
-		}
-		out = append(out, s)
-	}
-	return out
-}
-
-// words splits at white space, { ... } kept whole and without its braces.
-func words(line string) []string {
-	var out []string
-	for line = strings.TrimSpace(line); line != ""; line = strings.TrimSpace(line) {
-		if line[0] == '{' {
-			inner, rest, _ := strings.Cut(line[1:], "}")
-			out, line = append(out, strings.TrimSpace(inner)), rest
-			continue
-		}
-		i := strings.IndexAny(line, " \t")
-		if i < 0 {
-			i = len(line)
-		}
-		out, line = append(out, line[:i]), line[i:]
-	}
-	return out
+	return false
 }
 
 // NoMTA is the finding where neither Postfix nor Sendmail is here.

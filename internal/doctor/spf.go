@@ -31,7 +31,7 @@ func spfDomain(ctx context.Context, r resolve.Resolver, d Domain) []Finding {
 			Message: fmt.Sprintf("%d SPF records: receivers take none of them (RFC 7208 section 3.2)", len(several)),
 			Seen:    clip(strings.Join(several, "  and  ")), Want: "one record with the terms of both", Paste: txt(d.Name, merge(several))}}
 	case d.ViaSES:
-		return spfSES(ctx, r, d, record)
+		return spfSES(d, record)
 	case record == "":
 		rec := proposal(d)
 		return []Finding{{Level: Fail, Check: "spf", Subject: d.Name, Message: "there is no SPF record", Want: rec.Value, Paste: txt(d.Name, rec.Value)}}
@@ -79,11 +79,12 @@ func spfDomain(ctx context.Context, r resolve.Resolver, d Domain) []Finding {
 
 // spfSES: Amazon SES uses a MAIL FROM of its own unless a custom one is set up;
 // the domain's own record then matters only to bounces of other systems.
-func spfSES(_ context.Context, _ resolve.Resolver, d Domain, record string) []Finding {
+func spfSES(d Domain, record string) []Finding {
 	f := Finding{Level: Pass, Check: "spf", Subject: d.Name, Message: "mail leaves through Amazon SES: SPF is checked for SES's MAIL FROM domain, or your custom one"}
 	if record == "" {
+		rec := proposal(d)
 		f.Level, f.Message = Warn, f.Message+"; the domain itself has no record"
-		f.Want, f.Paste = "v=spf1 include:amazonses.com ~all", txt(d.Name, "v=spf1 include:amazonses.com ~all")
+		f.Want, f.Paste = rec.Value, txt(d.Name, rec.Value)
 	}
 	return []Finding{f}
 }
@@ -180,7 +181,7 @@ func spfRecord(ctx context.Context, r resolve.Resolver, name string) (record str
 
 // proposal is the record of package keys.
 func proposal(d Domain) keys.TXT {
-	for _, t := range (keys.Publication{Domain: d.Name, Egress: d.Egress}).Records() {
+	for _, t := range (keys.Publication{Domain: d.Name, Egress: d.Egress, ViaSES: d.ViaSES}).Records() {
 		if t.Name == d.Name {
 			return t
 		}

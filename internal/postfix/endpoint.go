@@ -12,14 +12,49 @@ type Endpoint struct {
 	TCP  string // host:port
 }
 
+// Milter is one item of smtpd_milters or non_smtpd_milters.
+type Milter struct {
+	Address string // as written: "unix:x", "inet:host:port"
+	// DefaultAction is its own, "" where milter_default_action decides.
+	DefaultAction string
+}
+
+// Milters reads a list: addresses, or { address, name=value ... } (from 3.0).
+func Milters(list string) []Milter {
+	var out []Milter
+	for _, item := range List(list) {
+		words := parts(item)
+		if len(words) == 0 {
+			continue
+		}
+		m := Milter{Address: words[0]}
+		sides := strings.Split(strings.Join(words[1:], " "), "=") // white space may stand around it
+		for i := range sides {
+			sides[i] = strings.TrimSpace(sides[i])
+		}
+		for _, w := range List(strings.Join(sides, "=")) {
+			if value, ok := strings.CutPrefix(w, "default_action="); ok {
+				m.DefaultAction = value
+			}
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
+// parts are the words of an item: one, or those between its braces.
+func parts(item string) []string {
+	inner, ok := strings.CutPrefix(item, "{")
+	if !ok {
+		return []string{item}
+	}
+	return List(strings.TrimSuffix(inner, "}"))
+}
+
 // address is the first part of a milter in a list: `{ unix:x, name=value }` or
 // `unix:x`.
 func address(item string) string {
-	inner, ok := strings.CutPrefix(item, "{")
-	if !ok {
-		return item
-	}
-	if l := List(strings.TrimSuffix(inner, "}")); len(l) > 0 {
+	if l := parts(item); len(l) > 0 {
 		return l[0]
 	}
 	return ""

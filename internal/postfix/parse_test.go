@@ -153,3 +153,11 @@ func FuzzParse(f *testing.F) {
 		Values{"a": text}.Expand("$a" + text)
 	})
 }
+
+func TestMilters(t *testing.T) {
+	got := Milters(" unix:a,inet:b:1\t{ unix:c, default_action = accept } {} { unterminated")
+	want := []Milter{{"unix:a", ""}, {"inet:b:1", ""}, {"unix:c", "accept"}, {"unterminated", ""}}
+	if !slices.Equal(got, want) {
+		t.Errorf("%v", got)
+	}
+}

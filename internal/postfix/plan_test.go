@@ -212,6 +212,23 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
+// Of several instances one is set up; the others are named. The socket of the first is out of the reach of a chrooted
+// second.
+func TestOtherInstances(t *testing.T) {
+	first := "multi_instance_enable = yes\nmulti_instance_directories = /etc/postfix-out /etc/postfix-in\n"
+	h := Host{ParseMain(first), ParseMaster("smtp inet n - n - - smtpd\n"), defaults(ParseMain(first))}
+	p := h.Plan(want(inQueue))
+	if notes := strings.Join(p.Notes, "\n"); len(p.Problems) > 0 || !strings.Contains(notes, "(/etc/postfix-out /etc/postfix-in): run set-up for each with --postfix-config") {
+		t.Errorf("%+v", p)
+	}
+	second := "queue_directory = /var/spool/postfix-out\nmulti_instance_name = postfix-out\n"
+	h = Host{ParseMain(second), ParseMaster("smtp inet n - y - - smtpd\n"), defaults(ParseMain(second))}
+	p = h.Plan(want(inQueue))
+	if len(p.Problems) != 1 || !strings.Contains(p.Problems[0].Text, "cannot see "+inQueue.Unix) || !strings.Contains(p.Problems[0].Hint, "unix:/var/spool/postfix-out/sealmilter/milter.sock") {
+		t.Errorf("%+v", p.Problems)
+	}
+}
+
 func TestEndpoint(t *testing.T) {
 	for _, c := range []struct {
 		item    string

@@ -41,17 +41,24 @@ func SMTPAddress(cf string) string {
 	return "127.0.0.1:smtp"
 }
 
-// Uses reports whether a sendmail.cf has every message pass the milter on socket.
-func Uses(cf, socket string) bool {
-	var names []string
+// Built are the milters of a sendmail.cf: those that it defines, and the names of
+// those that each message passes.
+func Built(cf string) (defined []Filter, used []string) {
 	for n := range strings.SplitSeq(Option(cf, "InputMailFilters"), ",") {
-		names = append(names, strings.TrimSpace(n))
+		used = append(used, strings.TrimSpace(n))
 	}
 	for line := range strings.Lines(cf) {
-		name, spec, ok := strings.Cut(line, ",")
-		if ok && strings.HasPrefix(name, "X") && slices.Contains(names, name[1:]) && sameSocket(Equate(spec, "S"), socket) {
-			return true
+		if name, spec, ok := strings.Cut(line, ","); ok && strings.HasPrefix(name, "X") {
+			defined = append(defined, Filter{Name: strings.TrimSpace(name[1:]), Spec: strings.TrimSpace(spec)})
 		}
 	}
-	return false
+	return defined, used
+}
+
+// Uses reports whether a sendmail.cf has every message pass the milter on socket.
+func Uses(cf, socket string) bool {
+	defined, used := Built(cf)
+	return slices.ContainsFunc(defined, func(f Filter) bool {
+		return slices.Contains(used, f.Name) && sameSocket(Equate(f.Spec, "S"), socket)
+	})
 }

@@ -22,7 +22,9 @@ make_user() {
 }
 
 # Beside Postfix the socket lies in its queue directory, from the first moment:
-# a socket that is there before anybody asks for it costs no restart later.
+# a socket that is there before anybody asks for it costs no restart later. For a
+# Postfix that comes later `setup postfix` does it, on every distribution alike, and
+# at a time when somebody looks: no trigger restarts a socket behind an admin's back.
 postfix_socket() {
 	getent group postfix >/dev/null && [ -d /var/spool/postfix ] || return 0
 	dropin=/etc/systemd/system/sealmilter.socket.d/postfix.conf
@@ -48,12 +50,15 @@ replace_running() {
 }
 
 warn_if_wired() {
-	if postconf -h smtpd_milters non_smtpd_milters 2>/dev/null | grep -q sealmilter; then
-		say "Postfix is still told to ask sealmilter and will answer mail with 451 until you take it"
-		say "out of smtpd_milters and non_smtpd_milters (main.cf, master.cf) and run: postfix reload"
+	if { postconf -h smtpd_milters non_smtpd_milters; postconf -P; } 2>/dev/null | grep -q sealmilter; then
+		say "Postfix still asks sealmilter, and answers mail with 451 until that is taken out."
+		say "Before a removal: sealmilter setup postfix --undo"
+		say "After it: take sealmilter out of smtpd_milters and non_smtpd_milters (main.cf, master.cf), then: postfix reload"
 	fi
 	if grep -qs 'Xsealmilter\|sealmilter/milter.sock' /etc/mail/sendmail.cf; then
-		say "Sendmail is still told to ask sealmilter: take it out of sendmail.mc, rebuild and restart Sendmail"
+		say "Sendmail still asks sealmilter, and answers mail with 451 until that is taken out."
+		say "Before a removal: sealmilter setup sendmail --undo"
+		say "After it: take sealmilter's lines out of sendmail.mc, build sendmail.cf and restart Sendmail"
 	fi
 }
 

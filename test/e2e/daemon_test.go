@@ -39,6 +39,9 @@ const ourNetwork = "192.168.5.0/24"
 // ourEgress is our own public address as the zones name it.
 const ourEgress = "192.0.2.25"
 
+// daemonIn is the daemon of the lab in dir, not yet connected to anything.
+func daemonIn(dir string) *daemon { return &daemon{dir: filepath.Join(dir, "sealmilter")} }
+
 func (d *daemon) binary() string { return filepath.Join(d.dir, "bin", "sealmilter") }
 func (d *daemon) config() string { return filepath.Join(d.dir, "milter.yaml") }
 func (d *daemon) keys() string   { return filepath.Join(d.dir, "keys") }

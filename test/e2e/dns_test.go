@@ -17,10 +17,12 @@ import (
 type dnsLab struct {
 	dir       string
 	nsdPort   int
-	port      int    // unbound on 127.0.0.1
-	resolvIP  string // unbound on port 53 of this loopback address, for programs that know resolv.conf only
+	port      int // unbound on 127.0.0.1
 	nsd, unbd *proc
 }
+
+// resolverIP has unbound on port 53, for programs that know resolv.conf only.
+const resolverIP = "127.0.0.53"
 
 // zoneHead begins every zone; TTLs are short so that a reload shows.
 const zoneHead = "$ORIGIN %s\n$TTL 5\n@ IN SOA ns.lab.example. hostmaster.lab.example. %d 3600 900 86400 5\n@ IN NS ns.lab.example.\n"
@@ -149,12 +151,12 @@ remote-control:
 stub-zone:
 	name: "."
 	stub-addr: 127.0.0.1@%[4]d
-`, d.port, d.resolvIP, d.dir, d.nsdPort)
+`, d.port, resolverIP, d.dir, d.nsdPort)
 	file := filepath.Join(d.dir, "unbound.conf")
 	if err := os.WriteFile(file, []byte(conf), 0o644); err != nil {
 		return err
 	}
-	resolv := fmt.Sprintf("nameserver %s\noptions timeout:2 attempts:2\n", d.resolvIP)
+	resolv := fmt.Sprintf("nameserver %s\noptions timeout:2 attempts:2\n", resolverIP)
 	if err := os.WriteFile(filepath.Join(d.dir, "resolv.conf"), []byte(resolv), 0o644); err != nil {
 		return err
 	}
@@ -179,18 +181,4 @@ func (d *dnsLab) txt(name string) ([]string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	return r.LookupTXT(ctx, name)
-}
-
-// freeResolverIP finds a loopback address whose port 53 nobody has.
-func freeResolverIP() (string, error) {
-	for n := 1; n < 250; n++ {
-		ip := fmt.Sprintf("127.83.77.%d", n)
-		c, err := net.ListenPacket("udp", ip+":53")
-		if err != nil {
-			continue
-		}
-		c.Close()
-		return ip, nil
-	}
-	return "", fmt.Errorf("no loopback address with port 53 free")
 }

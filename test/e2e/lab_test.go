@@ -4,14 +4,10 @@ package e2e
 
 import (
 	"fmt"
-	"os"
 	"os/user"
 	"path/filepath"
 	"strconv"
 )
-
-// labPrefix begins the name of the temporary directory.
-const labPrefix = "smlab"
 
 // lab is everything that runs: name servers, SASL, Postfix, the sink, the content filter and sealmilter.
 type lab struct {
@@ -45,24 +41,13 @@ func lookAccount(name string) (account, error) {
 }
 
 // newLab lays out directories and ports; start brings everything up.
-func newLab() (*lab, error) {
-	dir, err := os.MkdirTemp("", labPrefix)
-	if err != nil {
-		return nil, err
-	}
-	if err := os.Chmod(dir, 0o755); err != nil { // Postfix, the daemon and the pipe alias are other users
-		return nil, err
-	}
+func newLab(dir string) (*lab, error) {
 	l := &lab{dir: dir, recipients: map[string]string{}}
 	ports, err := freePorts(10)
 	if err != nil {
 		return l, err
 	}
-	resolvIP, err := freeResolverIP()
-	if err != nil {
-		return l, err
-	}
-	l.dns = &dnsLab{dir: filepath.Join(dir, "dns"), nsdPort: ports[0], port: ports[1], resolvIP: resolvIP}
+	l.dns = &dnsLab{dir: filepath.Join(dir, "dns"), nsdPort: ports[0], port: ports[1]}
 	l.dovecot = &dovecotLab{dir: filepath.Join(dir, "dovecot")}
 	l.postfix = &postfixLab{
 		dir:    filepath.Join(dir, "postfix"),
@@ -75,8 +60,8 @@ func newLab() (*lab, error) {
 	if len(l.postfix.milterSocket()) > 100 { // sun_path has 108 bytes
 		return l, fmt.Errorf("TMPDIR is too long for a unix socket: %s", l.postfix.milterSocket())
 	}
-	l.daemon = &daemon{dir: filepath.Join(dir, "sealmilter"), socket: l.postfix.milterSocket(), inet: l.postfix.milter,
-		dns: fmt.Sprintf("127.0.0.1:%d", l.dns.port)}
+	l.daemon = daemonIn(dir)
+	l.daemon.socket, l.daemon.inet, l.daemon.dns = l.postfix.milterSocket(), l.postfix.milter, fmt.Sprintf("127.0.0.1:%d", l.dns.port)
 	return l, nil
 }
 
@@ -84,9 +69,6 @@ func newLab() (*lab, error) {
 func (l *lab) start() error {
 	nobody, err := lookAccount("nobody")
 	if err != nil {
-		return err
-	}
-	if err := l.daemon.build(); err != nil {
 		return err
 	}
 	if err := l.daemon.install(nobody); err != nil {
@@ -133,13 +115,4 @@ func (l *lab) stop() {
 	l.sink.close()
 	l.dovecot.stop()
 	l.dns.stop()
-}
-
-// leave removes the directory, or says where the logs are.
-func (l *lab) leave(keep bool) {
-	if keep {
-		fmt.Fprintf(os.Stderr, "e2e: logs, queue and mailboxes are kept in %s\n", l.dir)
-		return
-	}
-	_ = os.RemoveAll(l.dir)
 }

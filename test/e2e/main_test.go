@@ -18,19 +18,26 @@ var world struct {
 }
 
 // programs are what the suite runs besides sealmilter, all from Debian packages (install-packages.sh).
-var programs = []string{"postfix", "postconf", "nsd", "unbound", "dovecot", "opendkim-testmsg", "unshare", "/usr/bin/python3", "m4", "ip", "dpkg-deb"}
+var programs = []string{"postfix", "postconf", "nsd", "unbound", "dovecot", "opendkim-testmsg", "unshare", "/usr/bin/python3", "m4", "ip", "dpkg-deb", "saslpasswd2"}
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	os.Exit(runAll(m))
+	dir := os.Getenv(insideVar)
+	if world.skip = missing(); world.skip != "" {
+		os.Exit(m.Run()) // every test skips, or fails under SEALMILTER_CI=1
+	}
+	if dir == "" {
+		os.Exit(isolate())
+	}
+	os.Exit(runAll(m, dir))
 }
 
-func runAll(m *testing.M) int {
-	if why := missing(); why != "" {
-		world.skip = why
-		return m.Run() // every test skips, or fails under SEALMILTER_CI=1
+func runAll(m *testing.M, dir string) int {
+	var l *lab
+	err := settleIn(dir)
+	if err == nil {
+		l, err = newLab(dir)
 	}
-	l, err := newLab()
 	if err == nil {
 		world.lab = l
 		err = l.start()
@@ -47,7 +54,6 @@ func runAll(m *testing.M) int {
 			fmt.Fprintf(os.Stderr, "e2e: every test passed, but the daemon's log says: %s\n", why)
 			code = 1
 		}
-		l.leave(code != 0)
 	}
 	return code
 }

@@ -172,7 +172,7 @@ func (p *postfixLab) start(mail account) error {
 	}
 	// The set-gid commands accept a foreign configuration from ordinary users (here: the pipe alias) only when
 	// the default main.cf lists its directory.
-	if err := setAlternateDir(p.etc(), true); err != nil {
+	if _, err := run(nil, "postconf", "-e", "alternate_config_directories="+p.etc()); err != nil {
 		return err
 	}
 	if _, err := run(nil, "postfix", "-c", p.etc(), "start"); err != nil {
@@ -198,32 +198,6 @@ func (p *postfixLab) stop() {
 	if p.up {
 		_, _ = run(nil, "postfix", "-c", p.etc(), "stop")
 	}
-	_ = setAlternateDir(p.etc(), false)
-}
-
-// setAlternateDir adds dir to alternate_config_directories of the default main.cf or takes it out, together with
-// directories that an earlier run left behind when it was killed.
-func setAlternateDir(dir string, add bool) error {
-	out, err := run(nil, "postconf", "-h", "alternate_config_directories")
-	if err != nil {
-		return err
-	}
-	var keep []string
-	for _, d := range strings.FieldsFunc(string(out), func(r rune) bool { return r == ',' || r == ' ' || r == '\n' }) {
-		if _, err := os.Stat(d); d == dir || (err != nil && strings.Contains(d, labPrefix)) {
-			continue
-		}
-		keep = append(keep, d)
-	}
-	if add {
-		keep = append(keep, dir)
-	}
-	if len(keep) == 0 {
-		_, err = run(nil, "postconf", "-X", "alternate_config_directories")
-		return err
-	}
-	_, err = run(nil, "postconf", "-e", "alternate_config_directories="+strings.Join(keep, ", "))
-	return err
 }
 
 // queued is one line of postqueue -j.

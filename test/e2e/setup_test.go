@@ -22,6 +22,9 @@ import (
 type setupLab struct {
 	*lab
 	mta    *postfixLab
+	main   string // main.cf, master.cf and milter.yaml before set-up
+	master string
+	yaml   string
 	config string
 	keys   string
 	proc   *proc
@@ -30,15 +33,16 @@ type setupLab struct {
 // milterLines are what the suite's main.cf says of milters.
 var milterLines = regexp.MustCompile(`(?m)^(smtpd_milters|non_smtpd_milters|milter_default_action|internal_mail_filter_classes) .*\n`)
 
-// newSetupLab starts both. good.example has keys, new.example is for set-up to make some.
-func newSetupLab(t *testing.T) *setupLab {
+// newSetupLab starts both. good.example has keys, new.example is for set-up to make some. Each of edits changes the files
+// before.
+func newSetupLab(t *testing.T, edits ...func(s *setupLab)) *setupLab {
 	t.Helper()
 	l := need(t)
 	ports, err := freePorts(5)
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp("", labPrefix)
+	dir, err := os.MkdirTemp(l.dir, "setup")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,23 +59,33 @@ func newSetupLab(t *testing.T) *setupLab {
 		}
 		s.proc.stop(20 * time.Second)
 		if t.Failed() {
-			t.Logf("logs are kept in %s", dir)
-			return
+			t.Logf("logs are in %s", dir)
+		} else {
+			os.RemoveAll(dir)
 		}
-		os.RemoveAll(dir)
 	})
-	s.postfix(t)
-	s.daemon(t, dir)
-	return s
-}
-
-func (s *setupLab) postfix(t *testing.T) {
-	t.Helper()
-	p := s.mta
 	owner, err := lookAccount("postfix")
 	if err != nil {
 		t.Fatal(err)
 	}
+	p, q := s.mta, s.mta.ports
+	s.main = milterLines.ReplaceAllString(fmt.Sprintf(mainCF, p.dir, q.sink, owner.uid, owner.gid), "")
+	// One service has a list of its own, in braces.
+	s.master = strings.Replace(fmt.Sprintf(masterCF, q.smtp, q.submit, q.filtered, q.bare, q.back, p.sasl, q.filter, p.milter),
+		"-o smtpd_milters="+p.milter, "-o smtpd_milters={ "+p.milter+", default_action=accept }", 1)
+	s.yaml = fmt.Sprintf("# mine\nauthserv_id: mx.good.example\nlisten: unix:%s\nadmin: \"\"\ndns: {servers: [%q]}\nsign:\n  keys: %s\n  domains: [] # yours\n",
+		p.milterSocket(), s.lab.daemon.dns, s.keys)
+	for _, edit := range edits {
+		edit(s)
+	}
+	s.postfix(t, owner)
+	s.daemon(t, dir)
+	return s
+}
+
+func (s *setupLab) postfix(t *testing.T, owner account) {
+	t.Helper()
+	p := s.mta
 	for _, d := range []string{p.etc(), filepath.Join(p.spool(), "etc"), filepath.Join(p.dir, "data")} {
 		if err := os.MkdirAll(d, 0o755); err != nil {
 			t.Fatal(err)
@@ -85,11 +99,8 @@ func (s *setupLab) postfix(t *testing.T) {
 			write(t, filepath.Join(p.spool(), "etc", f), string(data))
 		}
 	}
-	q := p.ports
-	write(t, filepath.Join(p.etc(), "main.cf"), milterLines.ReplaceAllString(fmt.Sprintf(mainCF, p.dir, q.sink, owner.uid, owner.gid), ""))
-	// One service has a list of its own, in braces.
-	master := fmt.Sprintf(masterCF, q.smtp, q.submit, q.filtered, q.bare, q.back, p.sasl, q.filter, p.milter)
-	write(t, filepath.Join(p.etc(), "master.cf"), strings.Replace(master, "-o smtpd_milters="+p.milter, "-o smtpd_milters={ "+p.milter+", default_action=accept }", 1))
+	write(t, filepath.Join(p.etc(), "main.cf"), s.main)
+	write(t, filepath.Join(p.etc(), "master.cf"), s.master)
 	write(t, filepath.Join(p.etc(), "aliases"), "")
 	if err := os.Chmod(filepath.Join(p.etc(), "master.cf"), 0o640); err != nil {
 		t.Fatal(err)
@@ -98,7 +109,7 @@ func (s *setupLab) postfix(t *testing.T) {
 		t.Fatal(p.explain(err))
 	}
 	p.up = true
-	if err := waitPort(nil, "tcp", local(q.smtp)); err != nil {
+	if err := waitPort(nil, "tcp", local(p.ports.smtp)); err != nil {
 		t.Fatal(p.explain(err))
 	}
 }
@@ -130,8 +141,7 @@ func (s *setupLab) daemon(t *testing.T, dir string) {
 			t.Fatal(err)
 		}
 	}
-	write(t, s.config, fmt.Sprintf("# mine\nauthserv_id: mx.good.example\nlisten: unix:%s\nadmin: \"\"\ndns: {servers: [%q]}\nsign:\n  keys: %s\n  domains: [] # yours\n",
-		s.mta.milterSocket(), s.lab.daemon.dns, s.keys))
+	write(t, s.config, s.yaml)
 	s.proc, err = startProc("sealmilter", filepath.Join(dir, "sealmilter.log"), s.lab.daemon.attr(),
 		s.lab.daemon.binary(), "serve", "--config", s.config, "--state", filepath.Join(dir, "state"))
 	if err != nil {
@@ -184,7 +194,7 @@ func (s *setupLab) files(t *testing.T) string {
 	return all
 }
 
-func (s *setupLab) main() string { return filepath.Join(s.mta.etc(), "main.cf") }
+func (s *setupLab) mainFile() string { return filepath.Join(s.mta.etc(), "main.cf") }
 
 var setupDomains = []string{"--domain", "good.example", "--domain", "new.example"}
 
@@ -310,11 +320,16 @@ func TestSetupTouchesNothingWithoutAProof(t *testing.T) {
 	}{
 		{"socket forbidden", func(t *testing.T) { s.mode(t, 0o700) }, func(t *testing.T) { s.mode(t, 0o750) }, "permission denied"},
 		{"signatures are dropped", func(t *testing.T) {
-			write(t, s.main(), s.mainText(t)+"milter_header_checks = regexp:"+s.mta.dir+"/checks\n")
+			write(t, s.mainFile(), s.mainText(t)+"milter_header_checks = regexp:"+s.mta.dir+"/checks\n")
 			write(t, filepath.Join(s.mta.dir, "checks"), "/^DKIM-Signature:/ IGNORE\n")
 		}, func(t *testing.T) {
-			write(t, s.main(), strings.Replace(s.mainText(t), "milter_header_checks = regexp:"+s.mta.dir+"/checks\n", "", 1))
+			write(t, s.mainFile(), strings.Replace(s.mainText(t), "milter_header_checks = regexp:"+s.mta.dir+"/checks\n", "", 1))
 		}, "main.cf and master.cf are as they were"},
+		{"every service is said to be the users' own", func(t *testing.T) {
+			write(t, s.mainFile(), s.mainText(t)+"milter_macro_daemon_name = ORIGINATING\n")
+		}, func(t *testing.T) {
+			write(t, s.mainFile(), strings.Replace(s.mainText(t), "milter_macro_daemon_name = ORIGINATING\n", "", 1))
+		}, "everything the Internet sends would be taken for your own mail"},
 		{"daemon down", func(t *testing.T) { s.proc.stop(20 * time.Second) }, func(*testing.T) {}, "nobody answers on the socket"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -348,7 +363,7 @@ func (s *setupLab) mode(t *testing.T, mode os.FileMode) {
 
 func (s *setupLab) mainText(t *testing.T) string {
 	t.Helper()
-	data, err := os.ReadFile(s.main())
+	data, err := os.ReadFile(s.mainFile())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package main
+package setup
 
 import (
 	"bytes"
@@ -6,13 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 	"os/exec"
 	"strings"
 	"syscall"
-
-	"github.com/spf13/cobra"
 
 	"github.com/sealmilter/sealmilter/internal/postfix"
 	"github.com/sealmilter/sealmilter/milter/client"
@@ -31,26 +30,19 @@ type probed struct {
 	Err    string
 }
 
-// newSetupProbe is the child. It is hidden: nobody has a use for it by hand.
-func newSetupProbe() *cobra.Command {
-	return &cobra.Command{
-		Use:    "probe",
-		Short:  "send one message to a milter, as set-up's self-test does",
-		Hidden: true,
-		Args:   cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			var p probe
-			if err := json.NewDecoder(cmd.InOrStdin()).Decode(&p); err != nil {
-				return err
-			}
-			var out probed
-			var err error
-			if out.Answer, err = p.send(); err != nil {
-				out.Err = err.Error()
-			}
-			return json.NewEncoder(cmd.OutOrStdout()).Encode(out)
-		},
+// Probe is the child: it reads what to send from in and writes to out what came
+// of it. The command line has it as `setup probe`.
+func Probe(in io.Reader, out io.Writer) error {
+	var p probe
+	if err := json.NewDecoder(in).Decode(&p); err != nil {
+		return err
 	}
+	var told probed
+	var err error
+	if told.Answer, err = p.send(); err != nil {
+		told.Err = err.Error()
+	}
+	return json.NewEncoder(out).Encode(told)
 }
 
 func (p probe) send() (client.Answer, error) {
@@ -85,7 +77,7 @@ func (p probe) as(ctx context.Context, mta mtaSide) (client.Answer, error) {
 	if os.Geteuid() != 0 {
 		return client.Answer{}, fmt.Errorf("only root can be user %s", mta.user)
 	}
-	cred, err := credential(mta.user)
+	cred, err := Credential(mta.user)
 	if err != nil {
 		return client.Answer{}, err
 	}

@@ -1,4 +1,4 @@
-package main
+package setup
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 
 // wire tells Postfix, in two steps: with mail passing whatever happens until it
 // has proved itself, then for good.
-func (s *setupPostfix) wire(ctx context.Context, want postfix.Want, final *postfix.Plan, store *keys.Store) (err error) {
+func (s *Postfix) wire(ctx context.Context, want postfix.Want, final *postfix.Plan, store *keys.Store) (err error) {
 	s.section("Postfix")
 	defer func() {
 		if err == nil {
@@ -28,7 +28,7 @@ func (s *setupPostfix) wire(ctx context.Context, want postfix.Want, final *postf
 			return
 		}
 		if _, rerr := s.inst.Reload(back); rerr != nil {
-			err = fail("postfix -c "+s.dir+" check", "%w; main.cf and master.cf are put back, but Postfix does not reload: %w", err, rerr)
+			err = fail("postfix -c "+s.Dir+" check", "%w; main.cf and master.cf are put back, but Postfix does not reload: %w", err, rerr)
 			return
 		}
 		err = fail("main.cf and master.cf are as they were", "%w", err)
@@ -59,10 +59,10 @@ func (s *setupPostfix) wire(ctx context.Context, want postfix.Want, final *postf
 
 // proveWired sends messages through the running Postfix and looks at them behind
 // sealmilter. The witness stays until the caller closes it.
-func (s *setupPostfix) proveWired(ctx context.Context, want postfix.Want, final *postfix.Plan, store *keys.Store) (*witness.Witness, error) {
+func (s *Postfix) proveWired(ctx context.Context, want postfix.Want, final *postfix.Plan, store *keys.Store) (*witness.Witness, error) {
 	h := s.inst.Host
 	p := newProof(h, s.conf.milter, final.MilterName)
-	p.domain, p.id = s.domains[0], s.conf.cfg.AuthservID
+	p.domain, p.id = s.Domains[0], s.conf.cfg.AuthservID
 	p.signing, _, _ = store.Pick(p.domain)
 	w, err := p.listen()
 	if err != nil {
@@ -89,7 +89,7 @@ func (s *setupPostfix) proveWired(ctx context.Context, want postfix.Want, final 
 }
 
 // takeBack is --undo.
-func (s *setupPostfix) takeBack(ctx context.Context) error {
+func (s *Postfix) takeBack(ctx context.Context) error {
 	if !s.inst.SetUp() {
 		return fail("nothing to undo; a milter that was added by hand goes out with postconf -e", "there is no record of a set-up in %s", s.inst.UndoDir())
 	}
@@ -98,7 +98,7 @@ func (s *setupPostfix) takeBack(ctx context.Context) error {
 	for _, k := range kept {
 		s.warn("%s", k)
 	}
-	if s.dryRun {
+	if s.DryRun {
 		s.say("\nNothing was changed (--dry-run).")
 		return nil
 	}
@@ -107,13 +107,13 @@ func (s *setupPostfix) takeBack(ctx context.Context) error {
 	}
 	running, err := s.inst.Reload(ctx)
 	if err != nil {
-		return fail("postfix -c "+s.dir+" check", "our edits are taken out, but Postfix does not reload: %w", err)
+		return fail("postfix -c "+s.Dir+" check", "our edits are taken out, but Postfix does not reload: %w", err)
 	}
 	if running {
 		s.ok("Postfix works without sealmilter; mail leaves unsigned from now on")
 	} else {
 		s.ok("our edits are taken out; Postfix is not running")
 	}
-	s.say("Keys, %s and the daemon stay as they are.", s.config)
+	s.say("Keys, %s, the daemon and its sockets stay as they are.", s.Config)
 	return nil
 }

@@ -1,4 +1,4 @@
-package main
+package setup
 
 import (
 	"context"
@@ -16,28 +16,28 @@ import (
 // commands finds out how sendmail.cf is built and Sendmail restarted here, unless
 // the command line says it. Red Hat has a script beside the Makefile for hosts
 // without make.
-func (s *setupSendmail) commands(ctx context.Context) {
-	dir := filepath.Dir(s.mcPath)
-	if s.rebuild == "" {
+func (s *Sendmail) commands(ctx context.Context) {
+	dir := filepath.Dir(s.MC)
+	if s.Rebuild == "" {
 		_, noMake := exec.LookPath("make")
 		st, err := os.Stat(filepath.Join(dir, "make"))
 		switch {
 		case exists(filepath.Join(dir, "Makefile")) && noMake == nil:
-			s.rebuild = "make -C " + quote(dir)
+			s.Rebuild = "make -C " + quote(dir)
 		case err == nil && st.Mode().IsRegular() && st.Mode()&0o111 != 0:
-			s.rebuild = quote(filepath.Join(dir, "make"))
+			s.Rebuild = quote(filepath.Join(dir, "make"))
 		default:
-			s.rebuild = fmt.Sprintf("m4 -I %s %s >%s.new && mv %[3]s.new %[3]s", quote(dir), quote(s.mcPath), quote(s.cfPath()))
+			s.Rebuild = fmt.Sprintf("m4 -I %s %s >%s.new && mv %[3]s.new %[3]s", quote(dir), quote(s.MC), quote(s.cfPath()))
 		}
 	}
-	if s.restart == "" && exists("/run/systemd/system") {
+	if s.Restart == "" && exists("/run/systemd/system") {
 		if _, err := runProgram(ctx, "systemctl", "is-active", "--quiet", "sendmail.service"); err == nil {
-			s.restart = "systemctl restart sendmail"
+			s.Restart = "systemctl restart sendmail"
 		}
 	}
 	for _, p := range []string{"/usr/libexec/sendmail/sendmail", "/usr/sbin/sendmail.sendmail", "/usr/sbin/sendmail"} {
-		if s.program == "" && exists(p) {
-			s.program = p
+		if s.Program == "" && exists(p) {
+			s.Program = p
 		}
 	}
 }
@@ -51,35 +51,35 @@ func quote(path string) string {
 }
 
 // backup is the .mc without us.
-func (s *setupSendmail) backup() string { return s.mcPath + ".before-sealmilter" }
+func (s *Sendmail) backup() string { return s.MC + ".before-sealmilter" }
 
 // wire proves the new sendmail.mc beside the running Sendmail, then puts it in
 // place.
-func (s *setupSendmail) wire(ctx context.Context, plan sendmail.Plan, store *keys.Store) error {
+func (s *Sendmail) wire(ctx context.Context, plan sendmail.Plan, store *keys.Store) error {
 	s.section("Sendmail")
 	if err := s.prove(ctx, plan.Text, store); err != nil {
 		return fail("Sendmail was not touched; its log says more", "%w", err)
 	}
 	if plan.Text == s.mcText && sendmail.Uses(s.cfText, s.socket) {
-		s.ok("%s and %s are as they should be already", s.mcPath, s.cfPath())
+		s.ok("%s and %s are as they should be already", s.MC, s.cfPath())
 		return nil
 	}
 	if _, ours := sendmail.Undo(s.mcText); !ours && plan.Text != s.mcText {
 		if err := postfix.Replace(s.backup(), s.mcText, 0o600); err != nil {
 			return err
 		}
-		s.say("%s as it was is in %s", s.mcPath, s.backup())
+		s.say("%s as it was is in %s", s.MC, s.backup())
 	}
 	if err := s.put(ctx, plan.Text, true); err != nil {
 		return err
 	}
-	s.ok("%s and %s stand; --undo takes our lines out", s.mcPath, s.cfPath())
+	s.ok("%s and %s stand; --undo takes our lines out", s.MC, s.cfPath())
 	return nil
 }
 
 // put writes the .mc, has the .cf built and Sendmail restarted. Unless Sendmail
 // then does, or no longer does, use our socket, everything is put back.
-func (s *setupSendmail) put(ctx context.Context, text string, using bool) (err error) {
+func (s *Sendmail) put(ctx context.Context, text string, using bool) (err error) {
 	greeted := s.greets(ctx)
 	restarted := false
 	defer func() {
@@ -88,26 +88,26 @@ func (s *setupSendmail) put(ctx context.Context, text string, using bool) (err e
 		}
 		// The caller may have given up; putting back must not.
 		back := context.WithoutCancel(ctx)
-		rerr := postfix.Replace(s.mcPath, s.mcText, 0o644)
+		rerr := postfix.Replace(s.MC, s.mcText, 0o644)
 		if s.cfText != "" && rerr == nil {
 			rerr = postfix.Replace(s.cfPath(), s.cfText, 0o644)
 		}
 		if rerr != nil {
-			err = fail("sendmail.mc as it was is in "+s.backup(), "%w; and putting %s and %s back failed: %w", err, s.mcPath, s.cfPath(), rerr)
+			err = fail("sendmail.mc as it was is in "+s.backup(), "%w; and putting %s and %s back failed: %w", err, s.MC, s.cfPath(), rerr)
 			return
 		}
 		if restarted {
-			if _, rerr := runProgram(back, "sh", "-c", s.restart); rerr != nil {
-				err = fail("restart Sendmail", "%w; %s and %s are as they were, but Sendmail does not restart: %w", err, s.mcPath, s.cfPath(), rerr)
+			if _, rerr := runProgram(back, "sh", "-c", s.Restart); rerr != nil {
+				err = fail("restart Sendmail", "%w; %s and %s are as they were, but Sendmail does not restart: %w", err, s.MC, s.cfPath(), rerr)
 				return
 			}
 		}
-		err = fail(s.mcPath+" and "+s.cfPath()+" are as they were", "%w", err)
+		err = fail(s.MC+" and "+s.cfPath()+" are as they were", "%w", err)
 	}()
-	if err := postfix.Replace(s.mcPath, text, 0o644); err != nil {
+	if err := postfix.Replace(s.MC, text, 0o644); err != nil {
 		return err
 	}
-	if _, err := runProgram(ctx, "sh", "-c", s.rebuild); err != nil {
+	if _, err := runProgram(ctx, "sh", "-c", s.Rebuild); err != nil {
 		return err
 	}
 	cf, err := os.ReadFile(s.cfPath())
@@ -115,49 +115,49 @@ func (s *setupSendmail) put(ctx context.Context, text string, using bool) (err e
 		return err
 	}
 	if sendmail.Uses(string(cf), s.socket) != using {
-		return fmt.Errorf("`%s` did not build %s from %s", s.rebuild, s.cfPath(), s.mcPath)
+		return fmt.Errorf("`%s` did not build %s from %s", s.Rebuild, s.cfPath(), s.MC)
 	}
-	s.ok("built by `%s`", s.rebuild)
-	if s.restart == "" {
+	s.ok("built by `%s`", s.Rebuild)
+	if s.Restart == "" {
 		s.warn("restart Sendmail now: it works with its old configuration until then")
 		return nil
 	}
 	restarted = true
-	if _, err := runProgram(ctx, "sh", "-c", s.restart); err != nil {
+	if _, err := runProgram(ctx, "sh", "-c", s.Restart); err != nil {
 		return err
 	}
 	if greeted != nil {
-		s.ok("restarted by `%s`", s.restart)
+		s.ok("restarted by `%s`", s.Restart)
 		s.warn("not tried over SMTP: %s", greeted)
 		return nil
 	}
 	if err := s.greetsAgain(ctx); err != nil {
 		return err
 	}
-	s.ok("restarted by `%s`: it takes mail", s.restart)
+	s.ok("restarted by `%s`: it takes mail", s.Restart)
 	return nil
 }
 
 // takeBack is --undo.
-func (s *setupSendmail) takeBack(ctx context.Context) error {
+func (s *Sendmail) takeBack(ctx context.Context) error {
 	text, found := sendmail.Undo(s.mcText)
 	if !found {
-		return fail("a milter that was added by hand goes out by hand", "nothing to undo: no lines of set-up stand in %s", s.mcPath)
+		return fail("a milter that was added by hand goes out by hand", "nothing to undo: no lines of set-up stand in %s", s.MC)
 	}
 	for _, f := range s.mc.Filters() {
 		if f.Name == sendmail.Name {
 			s.socket = sendmail.Equate(f.Spec, "S")
 		}
 	}
-	s.say("%s", strings.TrimSuffix(postfix.Diff(s.mcPath, s.mcText, text), "\n"))
-	if s.dryRun {
-		s.say("\nNothing was changed (--dry-run). %s; %s", s.rebuild, or(s.restart, "restart Sendmail"))
+	s.say("%s", strings.TrimSuffix(postfix.Diff(s.MC, s.mcText, text), "\n"))
+	if s.DryRun {
+		s.say("\nNothing was changed (--dry-run). %s; %s", s.Rebuild, or(s.Restart, "restart Sendmail"))
 		return nil
 	}
 	if err := s.put(ctx, text, false); err != nil {
 		return err
 	}
-	s.ok("our lines are out of %s; mail leaves unsigned from now on", s.mcPath)
-	s.say("Keys, %s and the daemon stay as they are.", s.config)
+	s.ok("our lines are out of %s; mail leaves unsigned from now on", s.MC)
+	s.say("Keys, %s and the daemon stay as they are.", s.Config)
 	return nil
 }

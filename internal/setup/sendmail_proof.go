@@ -1,4 +1,4 @@
-package main
+package setup
 
 import (
 	"context"
@@ -29,11 +29,11 @@ const milterTempfail = "4.3.2"
 // prove builds a sendmail.cf from the new text, with a witness behind our milter,
 // beside the real one. A Sendmail that serves a single connection (-bs, as under
 // inetd) then passes on a message of each domain: the running one does not notice.
-func (s *setupSendmail) prove(ctx context.Context, text string, store *keys.Store) error {
-	if s.program == "" {
+func (s *Sendmail) prove(ctx context.Context, text string, store *keys.Store) error {
+	if s.Program == "" {
 		return errors.New("where is Sendmail? name its program with --sendmail")
 	}
-	dir, err := os.MkdirTemp(filepath.Dir(s.mcPath), ".sealmilter-")
+	dir, err := os.MkdirTemp(filepath.Dir(s.MC), ".sealmilter-")
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func (s *setupSendmail) prove(ctx context.Context, text string, store *keys.Stor
 	if err := os.WriteFile(mc, []byte(sendmail.WithWitness(text, "witness", "unix:"+sock)), 0o644); err != nil {
 		return err
 	}
-	out, err := runProgram(ctx, "m4", "-I", filepath.Dir(s.mcPath), mc)
+	out, err := runProgram(ctx, "m4", "-I", filepath.Dir(s.MC), mc)
 	if errors.Is(err, exec.ErrNotFound) {
 		return fail("install m4", "%s cannot be built: %w", s.cfPath(), err)
 	}
@@ -57,7 +57,7 @@ func (s *setupSendmail) prove(ctx context.Context, text string, store *keys.Stor
 		return err
 	}
 	if !sendmail.Uses(out, s.socket) || !sendmail.Uses(out, "unix:"+sock) {
-		return fmt.Errorf("the milters do not arrive in a sendmail.cf that is built from %s; does it set confINPUT_MAIL_FILTERS in a file that it includes?", s.mcPath)
+		return fmt.Errorf("the milters do not arrive in a sendmail.cf that is built from %s; does it set confINPUT_MAIL_FILTERS in a file that it includes?", s.MC)
 	}
 	l, err := socket.Listen("unix", sock, socket.Options{Mode: 0o666})
 	if err != nil {
@@ -65,7 +65,7 @@ func (s *setupSendmail) prove(ctx context.Context, text string, store *keys.Stor
 	}
 	w := witness.Listen(l, token)
 	defer w.Close()
-	for _, d := range s.domains {
+	for _, d := range s.Domains {
 		// The null sender: the domain need not be in the DNS yet. What is signed goes by From.
 		refused, err := s.oneConnection(ctx, cf, func(c net.Conn) error { return converse(c, "", d, token) })
 		switch {
@@ -88,14 +88,14 @@ func (s *setupSendmail) prove(ctx context.Context, text string, store *keys.Stor
 		if err != nil {
 			return fmt.Errorf("a message of %s behind Sendmail and sealmilter: %w", d, err)
 		}
-		s.ok("a message of %s went through a Sendmail with the new %s: signed and verified; it was not delivered", d, filepath.Base(s.mcPath))
+		s.ok("a message of %s went through a Sendmail with the new %s: signed and verified; it was not delivered", d, filepath.Base(s.MC))
 	}
 	return nil
 }
 
 // oneConnection has Sendmail serve one connection from 127.0.0.1. refused is its
 // reason not to take the message.
-func (s *setupSendmail) oneConnection(ctx context.Context, cf string, talk func(net.Conn) error) (refused string, err error) {
+func (s *Sendmail) oneConnection(ctx context.Context, cf string, talk func(net.Conn) error) (refused string, err error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
@@ -115,7 +115,7 @@ func (s *setupSendmail) oneConnection(ctx context.Context, cf string, talk func(
 	if err != nil {
 		return "", err
 	}
-	cmd := exec.CommandContext(ctx, s.program, "-C", cf, "-bs")
+	cmd := exec.CommandContext(ctx, s.Program, "-C", cf, "-bs")
 	var stderr strings.Builder
 	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = "/", f, f, &stderr
 	err = cmd.Start()
@@ -132,14 +132,14 @@ func (s *setupSendmail) oneConnection(ctx context.Context, cf string, talk func(
 		return reply.Error(), nil
 	}
 	if err != nil {
-		return "", fmt.Errorf("%s: %w (%v) %s", s.program, err, ended, strings.TrimSpace(stderr.String()))
+		return "", fmt.Errorf("%s: %w (%v) %s", s.Program, err, ended, strings.TrimSpace(stderr.String()))
 	}
 	return "", nil
 }
 
 // greets asks the running Sendmail for a greeting and whether it takes a sender,
 // which it does not while a milter with F=T fails. Nothing is sent.
-func (s *setupSendmail) greets(ctx context.Context) error {
+func (s *Sendmail) greets(ctx context.Context) error {
 	cf := s.cfText
 	if now, err := os.ReadFile(s.cfPath()); err == nil {
 		cf = string(now)
@@ -169,7 +169,7 @@ func (s *setupSendmail) greets(ctx context.Context) error {
 var errMilterFails = errors.New("the restarted Sendmail cannot use the milter")
 
 // greetsAgain waits for the restarted Sendmail, unless it defers mail already.
-func (s *setupSendmail) greetsAgain(ctx context.Context) error {
+func (s *Sendmail) greetsAgain(ctx context.Context) error {
 	for end := time.Now().Add(restartFor); ; {
 		err := s.greets(ctx)
 		if err == nil || errors.Is(err, errMilterFails) || time.Now().After(end) {

@@ -1,4 +1,4 @@
-package main
+package setup
 
 import (
 	"fmt"
@@ -60,7 +60,7 @@ func TestPlanConfig(t *testing.T) {
 		{"new, chrooted", "", testHost("y", "mail.example.com", queue), false, `authserv_id: mail.example.com|mta: postfix|listen: ["unix:` + sock + `"]|  networks: ["10.0.0.0/8"]|  domains: [example.com]`, sock, true, false},
 		{"new, not chrooted", "", testHost("n", "vm", queue), false, `authserv_id: example.com|  domains: [example.com]`, "/run/sealmilter/milter.sock", false, false},
 		{"new, systemd has the sockets", "", testHost("n", "mail.example.com", queue), true, `authserv_id: mail.example.com`, sock, false, true},
-		{"the package's file", "#authserv_id: mail.example.com\n\nsign:\n  domains: []   # [example.com]\n", testHost("y", "mail.example.com", queue), true, "#authserv_id: mail.example.com|  domains: [example.com]   # [example.com]", sock, false, true},
+		{"the package's file", "#authserv_id: mail.example.com\n\nsign:\n  # As [example.com]\n  domains: []\n", testHost("y", "mail.example.com", queue), true, "#authserv_id: mail.example.com|  # As [example.com]|  domains: [example.com]", sock, false, true},
 		{"its own listen", "authserv_id: a.b\nlisten: inet:127.0.0.1:8890\n", testHost("y", "mail.example.com", queue), true, "authserv_id: a.b|listen: inet:127.0.0.1:8890", "127.0.0.1:8890", false, false},
 		{"the visible one of two", "authserv_id: a.b\nlisten: ['unix:/run/x', 'unix:" + sock + "']\n", testHost("y", "m.x", queue), false, "authserv_id: a.b", sock, false, false},
 		{"relays are not our own", "authserv_id: a.b\ninbound: {relays: [10.1.2.3]}\n", testHost("n", "m.x", queue), false, "authserv_id: a.b", "/run/sealmilter/milter.sock", false, false},

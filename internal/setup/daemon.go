@@ -1,4 +1,4 @@
-package main
+package setup
 
 import (
 	"context"
@@ -12,52 +12,10 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/postfix"
 )
 
-const (
-	unitName   = "sealmilter.service"
-	socketName = "sealmilter.socket"
-	dropInPath = "/etc/systemd/system/sealmilter.socket.d/postfix.conf"
-	daemonUser = "sealmilter"
-)
-
-// underSystemd reports whether systemd runs this host and has the unit.
-func underSystemd(ctx context.Context, unit string) bool {
-	if _, err := os.Stat("/run/systemd/system"); err != nil {
-		return false
-	}
-	_, err := runProgram(ctx, "systemctl", "cat", unit)
-	return err == nil
-}
-
-// openSocket has systemd open the socket in Postfix's queue. The sockets of a
-// unit cannot be changed while its service runs.
-func openSocket(ctx context.Context, c *configPlan, h postfix.Host) error {
-	owner, err := user.Lookup(h.Values.Get("mail_owner"))
-	if err != nil {
-		return err
-	}
-	group, err := user.LookupGroupId(owner.Gid)
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(dropInPath), 0o755); err != nil {
-		return err
-	}
-	text := "# Written by `sealmilter setup postfix`: the socket where Postfix sees it.\n" +
-		"[Socket]\nListenStream=" + c.milter.Unix + "\nSocketGroup=" + group.Name + "\n"
-	if err := postfix.Replace(dropInPath, text, 0o644); err != nil {
-		return err
-	}
-	for _, args := range [][]string{{"daemon-reload"}, {"stop", unitName}, {"enable", socketName}, {"restart", socketName}} {
-		if _, err := runProgram(ctx, "systemctl", args...); err != nil {
-			return fail("journalctl -u "+socketName+" says more", "%w", err)
-		}
-	}
-	return nil
-}
+const daemonUser = "sealmilter"
 
 // bringUp has the daemon run with the configuration on disk. It is called
 // before the MTA knows of a new socket, so a restart refuses nobody; where the
@@ -188,11 +146,4 @@ func putConfig(c *configPlan) error {
 		return err
 	}
 	return postfix.Replace(c.path, c.new, 0o644)
-}
-
-// showProblems prints what is wrong with a configuration.
-func (t talk) showProblems(problems config.Problems) {
-	for _, p := range problems {
-		printProblem(t.err, p)
-	}
 }

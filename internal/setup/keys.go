@@ -1,0 +1,52 @@
+package setup
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/sealmilter/sealmilter/internal/config"
+	"github.com/sealmilter/sealmilter/keys"
+)
+
+// makeKeys makes the keys that are missing, and proves all.
+func (c Common) makeKeys(cfg *config.Config) (*keys.Store, error) {
+	store, _ := c.LoadKeys(cfg)
+	for _, d := range c.Domains {
+		if _, _, err := store.Pick(d); !errors.Is(err, keys.ErrNoKey) {
+			continue
+		}
+		made, err := keys.Generate(cfg.Sign.Keys, d, keys.GenerateOptions{})
+		if err != nil {
+			return nil, fail("the key folder is "+cfg.Sign.Keys+"; sealmilter keys new "+d+" makes keys apart from set-up", "%w", err)
+		}
+		for _, k := range made {
+			c.ok("made %s (%s, %d bits)", k.Path(), k.Algorithm(), k.Bits())
+		}
+	}
+	store, problems := c.LoadKeys(cfg)
+	for _, p := range problems {
+		fmt.Fprintln(c.Err, p)
+	}
+	if slices.ContainsFunc(problems, func(p keys.Problem) bool { return p.Severity == keys.Error }) {
+		return nil, fail("the MTA was not touched", "a key cannot be used")
+	}
+	for _, k := range store.All() {
+		if err := c.Prove(k); err != nil {
+			return nil, fail("make another: sealmilter keys new "+k.Domain, "%w", err)
+		}
+	}
+	return store, nil
+}
+
+// records prints what remains to be done by hand.
+func (c Common) records(cfg *config.Config, store *keys.Store) {
+	c.section("Now publish these DNS records")
+	for _, d := range c.Domains {
+		picked, sdid, err := store.Pick(d)
+		if err == nil {
+			keys.Write(c.Out, keys.Plain, keys.Publication{Domain: sdid, Keys: picked, Egress: cfg.Egress, ViaSES: cfg.Sign.ViaSES()}.Records())
+		}
+	}
+	c.say("The records again, in other forms: sealmilter dns %s --format bind|route53", c.Domains[0])
+}

@@ -1,0 +1,44 @@
+package setup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// runProgram runs a program and returns its output; the error carries what it said.
+// sbin is searched as well: an admin's PATH may lack it.
+func runProgram(ctx context.Context, name string, args ...string) (string, error) {
+	path, err := exec.LookPath(name)
+	if err != nil {
+		for _, dir := range []string{"/usr/sbin", "/sbin", "/usr/local/sbin"} {
+			if p := filepath.Join(dir, name); !filepath.IsAbs(name) && exists(p) {
+				path, err = p, nil
+				break
+			}
+		}
+	}
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, path, args...)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		said := strings.TrimSpace(stderr.String() + string(out))
+		return string(out), fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, said)
+	}
+	return string(out), err
+}
+
+// exists reports whether there is a file at path, as far as we may know.
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return !os.IsNotExist(err)
+}
