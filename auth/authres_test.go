@@ -65,6 +65,9 @@ func TestFormatResults(t *testing.T) {
 		"injection": {Results{DKIMRan: true, DKIM: []dkim.Result{{Status: dkim.PermError, Domain: "x.example; dmarc=pass", Selector: "s\r\nX-Evil: 1",
 			Algorithm: `"\`, Signature: "a(b)", Err: errors.New("key says \"p=\\\r\n\x00김\"")}}}, env,
 			` mx.example.org;|dkim=permerror reason="key says \"p=\\  ??\""|header.d="x.example; dmarc?pass" header.s="s  X-Evil: 1"|header.a="\"\\" header.b="a(b)"`},
+		"text that reads like results": {Results{DKIMRan: true, DKIM: []dkim.Result{{Status: dkim.Pass, Domain: "x.example", AUID: "DMARC=pass@x.example",
+			Selector: "spf =pass", Signature: "dkim-atps=pass"}}, SPF: &spf.Result{Status: spf.Neutral, Identity: spf.Helo, Mechanism: "?exists:arc=pass v=spf1"}}, env,
+			` mx.example.org;|spf=neutral reason="?exists:arc?pass v=spf1";|dkim=pass header.d=x.example header.i=DMARC?pass@x.example|header.s="spf ?pass" header.b=dkim-atp`},
 		"a status that is none": {Results{SPF: &spf.Result{Status: "Pass; x", Identity: spf.Helo}}, env, " mx.example.org;|spf=temperror"},
 	} {
 		t.Run(name, func(t *testing.T) {

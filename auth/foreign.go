@@ -22,6 +22,10 @@ func IsAuthResults(name string) bool {
 // dot, U-labels, control characters and a substructure behind the id (§2.5)
 // do not hide a claim. Fields that clearly name somebody else stay.
 func ClaimsID(value string, ids []string) bool {
+	// Some readers end the value at a NUL, others leave it out.
+	if before, _, ok := strings.Cut(value, "\x00"); ok && ClaimsID(before, ids) {
+		return true
+	}
 	p := idParser{s: dropControls(value)}
 	if !p.skip() {
 		return true

@@ -3,6 +3,8 @@ package auth
 import (
 	"strings"
 	"testing"
+
+	"github.com/sealmilter/sealmilter/auth/header"
 )
 
 func TestIsAuthResults(t *testing.T) {
@@ -54,6 +56,7 @@ func TestClaimsID(t *testing.T) {
 		"version touching a comment":    " mail.example.com(x)1(y); spf=pass",
 		"version 2":                     " mail.example.com 2; spf=pass",
 		"NUL in the id":                 " mail.exam\x00ple.com; spf=pass",
+		"NUL behind the id":             " mail.example.com\x00.attack.example; spf=pass",
 		"controls in front":             " \x01\x02mail.example.com; spf=pass",
 		"DEL":                           " mail.example.com\x7f; spf=pass",
 		"substructure with a slash":     " mail.example.com/mx1; spf=pass",
@@ -134,6 +137,30 @@ func TestClaimsID(t *testing.T) {
 	}
 	if ClaimsID(" mail.example.com; none", nil) || ClaimsID(" mail.example.com; none", []string{""}) {
 		t.Error("without ids nothing is ours")
+	}
+}
+
+// TestHidesResults: what stands behind a line end that folds nothing is a field
+// to some readers.
+func TestHidesResults(t *testing.T) {
+	ids := []string{"mail.example.com"}
+	for value, want := range map[string]bool{
+		" x\rAuthentication-Results: mail.example.com; dmarc=pass":          true,
+		" x\nauthentication-results : mail.example.com; dmarc=pass":         true,
+		" x\r\r\nAuthentication-Results:\r\n (c)\r\tmail.example.com; none": true,
+		" mx.other.example; none\rAuthentication-Results: mail.example.com": true,
+		" x\rX: y\rAuthentication-Results: mail.example.com":                true,
+		" x\rAuthentication-Results: mx.other.example; none":                false,
+		" x\r\n Authentication-Results: mail.example.com; dmarc=pass":       false,
+		" x\r Authentication-Results: mail.example.com; dmarc=pass":         false,
+		" x\rX-Authentication-Results: mail.example.com; dmarc=pass":        false,
+		" Authentication-Results: mail.example.com":                         false,
+		" x\r": false,
+		"":     false,
+	} {
+		if got := HidesResults(header.Field{Name: "Subject", Value: value}, ids); got != want {
+			t.Errorf("%q: %v", value, got)
+		}
 	}
 }
 

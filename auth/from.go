@@ -205,7 +205,7 @@ var errEncoded = errors.New("address in an encoded word")
 
 // displayName looks for a second address in an unquoted display name.
 // `a@b.example <a@b.example>` is common and harmless, and so is an encoded
-// address as long as it has no brackets of its own.
+// address as long as it has no brackets of its own and no comma behind it.
 func (p *mailboxParser) displayName() error {
 	for i, t := range p.text {
 		if t.kind != '@' || i+1 == len(p.text) {
@@ -219,7 +219,7 @@ func (p *mailboxParser) displayName() error {
 			}
 		}
 	}
-	for _, d := range bracketed(p.text) {
+	for _, d := range decodedAuthors(p.text) {
 		if d, err := canonicalName(d); err != nil || d != p.angle {
 			return errEncoded
 		}

@@ -7,24 +7,38 @@ import (
 	"strings"
 )
 
-// bracketed returns the domains of the addresses in angle brackets that a
-// reader finds in ts who decodes encoded words (RFC 2047 §4) before it parses,
-// which RFC 2047 §6.2 forbids and some do.
-func bracketed(ts []token) []string {
+// decodedAuthors returns the domains of the addresses that a reader takes for
+// authors in the display name ts who decodes encoded words (RFC 2047 §4) before
+// it parses, which RFC 2047 §6.2 forbids and some do: those in angle brackets,
+// and those before a comma or its like.
+func decodedAuthors(ts []token) []string {
 	var b strings.Builder
 	for _, t := range ts {
-		if t.kind == tokWord && strings.HasPrefix(t.text, "=?") {
-			b.WriteString(decodeWord(t.text)) // adjacent ones join without the space
+		if t.kind == tokWord && strings.Contains(t.text, "=?") {
+			b.WriteString(t.text) // adjacent ones join without the space
 		}
 	}
+	if b.Len() == 0 {
+		return nil
+	}
+	text := encodedWords.ReplaceAllStringFunc(b.String(), decodeWord)
 	var domains []string
-	for _, m := range bracketedAddress.FindAllStringSubmatch(b.String(), -1) {
+	for _, m := range bracketedAddress.FindAllStringSubmatch(text, -1) {
 		domains = append(domains, strings.TrimSpace(m[1]))
+	}
+	if i := strings.LastIndexAny(text, ",;:"); i >= 0 {
+		for _, m := range bareAddress.FindAllStringSubmatch(text[:i], -1) {
+			domains = append(domains, m[1])
+		}
 	}
 	return domains
 }
 
-var bracketedAddress = regexp.MustCompile(`<[^<>]*@([^<>]*)>`)
+var (
+	encodedWords     = regexp.MustCompile(`=\?[^?]*\?[bBqQ]\?[^?]*(?:\?=)?`)
+	bracketedAddress = regexp.MustCompile(`<[^<>]*@([^<>]*)>`)
+	bareAddress      = regexp.MustCompile(`@\s*([^\s@,;:<>()"]+\.[^\s@,;:<>()"]+)`)
+)
 
 // decodeWord decodes what is ASCII in an encoded word, however malformed.
 func decodeWord(w string) string {

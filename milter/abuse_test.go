@@ -53,6 +53,31 @@ func TestOddNamesDoNotShiftIndexes(t *testing.T) {
 	}
 }
 
+// Forged results behind a bare CR in a field of another name go with that field,
+// and no other of its name does; beyond the limits, where it cannot be counted,
+// the message goes.
+func TestForgedResultsBehindABareCR(t *testing.T) {
+	l := newLab(t, func(s *Setup, _ *ServerConfig) { s.Policy = accepting{} })
+	send := func(fill int) (string, byte) {
+		r := dialRaw(t, l.path)
+		r.frame('C', "out.sender.example\x004\x61\xa8192.0.2.1\x00")
+		r.frame('M', "<a@sender.example>\x00")
+		for range fill {
+			r.frame('L', "X-Note\x00 one\x00")
+		}
+		r.frame('L', "x-note\x00 two\rAuthentication-Results: mail.good.example; dmarc=pass\x00")
+		r.frame('L', "X-Note\x00 three\x00")
+		r.frame('L', "From\x00 <a@sender.example>\x00")
+		return r.end()
+	}
+	if edits, code := send(1); code != 'c' || strings.Count(edits, "m\x00") != 1 || !strings.Contains(edits, "m\x00\x00\x00\x02x-note\x00\x00\n") {
+		t.Errorf("%c %q", code, edits)
+	}
+	if data, code := send(1001); code != 'y' || !strings.HasPrefix(data, "550 5.7.1 ") {
+		t.Errorf("beyond the limit: %c %q", code, data)
+	}
+}
+
 func TestThousandsOfForgedFields(t *testing.T) {
 	l := newLab(t)
 	m := mailFrom("alice@good.example")

@@ -96,3 +96,29 @@ func TestUnfold(t *testing.T) {
 		}
 	}
 }
+
+func TestHidden(t *testing.T) {
+	for _, tt := range []struct {
+		field Field
+		want  []Field
+	}{
+		{Field{"X", " a"}, nil},
+		{Field{"X", " a\r\n b\r\n\tc"}, nil},
+		{Field{"X", " a\r b: c"}, nil},
+		{Field{"X", " a\rb"}, nil},
+		{Field{"X", " a\rY: b"}, []Field{{"Y", " b"}}},
+		{Field{"X", " a\nY : b\r\n c\r\rZ:"}, []Field{{"Y ", " b c"}, {"Z", ""}}},
+		{Field{"X\rY", " b"}, []Field{{"Y", " b"}}},
+		{Field{"X", "\r\nY: b\r"}, []Field{{"Y", " b"}}},
+	} {
+		if got := tt.field.Hidden(); !slices.Equal(got, tt.want) {
+			t.Errorf("%q: %q, want %q", tt.field, got, tt.want)
+		}
+	}
+}
+
+func TestVisible(t *testing.T) {
+	if got := Visible("\ufeff Fr\x00o\tm\x7f\u00a0\xff"); got != "From" {
+		t.Errorf("%q", got)
+	}
+}

@@ -7,29 +7,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestHidden(t *testing.T) {
-	for name, c := range map[string]struct {
-		f    Field
-		want []Field
-	}{
-		"nothing":               {Field{"Subject", " x"}, nil},
-		"folded well":           {Field{"Subject", " x\r\n\ty\r\n From: z"}, nil},
-		"behind a bare CR":      {Field{"Subject", " x\rFrom: a@b"}, []Field{{"From", " a@b"}}},
-		"behind a bare LF":      {Field{"Subject", " x\nFrom: a@b"}, []Field{{"From", " a@b"}}},
-		"at the very beginning": {Field{"Subject", "\rFrom: a@b"}, []Field{{"From", " a@b"}}},
-		"in the name":           {Field{"X\rFrom", " a@b"}, []Field{{"From", " a@b"}}},
-		"folded itself":         {Field{"X", " x\rFrom: a\r\n @b\r c\rTo: d"}, []Field{{"From", " a @b c"}, {"To", " d"}}},
-		"no field":              {Field{"X", " x\rtext\rmore"}, nil},
-		"an empty line between": {Field{"X", " x\r\n\r\n\rFrom:a"}, []Field{{"From", "a"}}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if d := cmp.Diff(c.want, c.f.Hidden()); d != "" {
-				t.Error(d)
-			}
-		})
-	}
-}
-
 // FuzzHidden compares with lines that are split first and put together after.
 func FuzzHidden(f *testing.F) {
 	f.Add("X", " x\rFrom: a\r\n @b\r c\rTo: d")

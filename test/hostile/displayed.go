@@ -86,16 +86,15 @@ func authorViews(value string) []string {
 		views = append(views, m[1])
 	}
 	// A reader that decodes first.
-	for _, element := range separators.Split(noQuotes, -1) {
-		if !encoded.MatchString(element) {
-			continue
-		}
-		text := encoded.ReplaceAllStringFunc(element, decodeWords)
-		if !strings.ContainsAny(element, "<@") {
-			views = append(views, text)
-		}
+	if encoded.MatchString(noQuotes) {
+		text := encoded.ReplaceAllStringFunc(noQuotes, decodeWords)
 		for _, m := range inAngles.FindAllStringSubmatch(text, -1) {
 			views = append(views, m[1])
+		}
+		for _, element := range separators.Split(inAngles.ReplaceAllString(text, "<>"), -1) {
+			if !strings.Contains(element, "<") { // else it is a display name
+				views = append(views, element)
+			}
 		}
 	}
 	var domains []string
@@ -109,11 +108,14 @@ func authorViews(value string) []string {
 	return domains
 }
 
+// asReaders maps case and width, and does not mind what a registrar would.
+var asReaders = idna.New(idna.MapForLookup(), idna.Transitional(false), idna.StrictDomainName(false))
+
 func displayedDomain(s string) string {
-	if a, err := idna.Lookup.ToASCII(strings.TrimRight(s, ".")); err == nil {
+	if a, err := asReaders.ToASCII(strings.TrimRight(s, ".")); err == nil {
 		s = a
 	}
-	return strings.ToLower(strings.Trim(s, "."))
+	return strings.ToLower(strings.Trim(controls.ReplaceAllString(s, ""), "."))
 }
 
 func withoutComments(s string) string {
@@ -147,9 +149,9 @@ func decodeWords(s string) string {
 		return strings.NewReader(string(b)), err
 	}}
 	if out, err := d.DecodeHeader(s); err == nil {
-		return out
+		s = out
 	}
-	return s
+	return " " + s + " "
 }
 
 var utf7Run = regexp.MustCompile(`\+[A-Za-z0-9+/]*-?`)

@@ -112,6 +112,14 @@ example                   TXT "v=spf1 ip4:203.0.113.66 -all"
 		}
 		cases = append(cases, h)
 	}
+	// Four authors and a MAIL FROM that cost eight questions each leave enough for
+	// the bank, the fifth.
+	far := ""
+	for _, d := range []string{"a", "b", "c", "d"} {
+		far += "x@" + deep + d + ".attacker.example, "
+	}
+	cases = append(cases, hostile{name: "deep names do not use up the questions", reply: strings.Replace(rejected, "bank", deep+"bank", 1), results: `spf=pass smtp.mailfrom=a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.attacker.example; dkim=pass header.d=attacker.example header.s=e header.a=ed25519-sha256; dmarc=fail reason="not aligned: dkim attacker.example, spf a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.attacker.example" header.from=a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.bank.example policy.dmarc=reject`,
+		m: plain(attackerPeer, "x@"+deep+"attacker.example", far+"ceo@"+deep+"bank.example").by("attacker.example").truly("attacker.example")})
 	cases = append(cases, hostile{name: "relaxed: a department of the bank's speaks for it", results: "spf=pass smtp.mailfrom=news.bank.example; dkim=pass header.d=news.bank.example header.s=e header.a=ed25519-sha256; dmarc=pass header.from=bank.example policy.dmarc=reject",
 		m: plain(attackerPeer, "x@news.bank.example", victim).signed(key, rightTags(key, "news.bank.example", "e", usual)).truly("bank.example")})
 	run(t, zone, cases)

@@ -29,6 +29,7 @@ var spellings = [][2]string{
 	{"Authentication-Results", " " + AuthservID + "; none"},
 	{"Authentication-Results", " " + AuthservID + "/mx2" + pretend},
 	{"Authentication-Results", " mx.ours\x01.example" + pretend},
+	{"Authentication-Results", " mx.ours.example\x00.attacker.example" + pretend},
 	{"Authentication-Results", " ｍx.ours.example" + pretend},
 	{"Authentication-Results", " mx。ours。example" + pretend},
 	{"Authentication-Results", " =?utf-8?Q?mx=2Eours=2Eexample?=" + pretend},

@@ -36,7 +36,7 @@ func (g maker) oddFrom(own string) string {
 		func() string { return `"` + g.pick("Kim", "a, b", `\"`, `<`, "\x00", "=?utf-8?Q?x?=") + `"` },
 		func() string { return "(" + g.pick(v, own, "<"+v+">", "c", `\)`, "(c)", "(") + ")" },
 		func() string {
-			return g.pick(b64(v), b64("<"+v+">"), b64("Kim"), b64(own), "=?utf-8?Q?"+strings.ReplaceAll(v, "@", "=40")+"?=", "=?x?=")
+			return g.pick(b64(v), b64("<"+v+">"), b64(v+", Kim"), b64("Kim"), b64(own), "=?utf-8?Q?"+strings.ReplaceAll(v, "@", "=40")+"?=", "=?x?=")
 		},
 		func() string { return "<@" + domainOf(v) + g.pick(":", ",@x.example:") + own + ">" },
 		func() string { return "<@" + domainOf(own) + ":" + v + ">" },

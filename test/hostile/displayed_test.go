@@ -1,0 +1,58 @@
+package hostile
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/sealmilter/sealmilter/auth"
+	"github.com/sealmilter/sealmilter/auth/header"
+)
+
+// TestDisplayed: the naive view sees what is there to be seen.
+func TestDisplayed(t *testing.T) {
+	for _, c := range []struct{ name, value, want string }{
+		{"From", " a@one.example", "one.example"},
+		{"from \t", " Kim <a@One.Example.>", "one.example"},
+		{"Fr\x00om", " a@one.example", "one.example"},
+		{"To", " a@one.example", ""},
+		{"X", " y\rFrom: a@one.example", "one.example"},
+		{"From", " a@one.example\x00, b@two.example", "one.example two.example"},
+		{"From", ` "x@two.example" <a@one.example> (y@three.example)`, "one.example"},
+		{"From", " (<x@two.example>) a@one.example", "one.example two.example"},
+		{"From", " <@two.example:a@one.example>", "one.example two.example"},
+		{"From", " g: a@one.example; b@two.example", "one.example two.example"},
+		{"From", " " + b64("x@two.example") + " <a@one.example>", "one.example"},
+		{"From", " " + b64("<x@two.example>") + " <a@one.example>", "one.example two.example"},
+		{"From", " " + b64("x@two.example, y") + " <a@one.example>", "one.example two.example"},
+		{"From", " " + b64("x@two.example") + ", <a@one.example>", "one.example two.example"},
+		{"From", " =?utf-7?Q?+ADw-x+AEA-two.example+AD4-?= <a@one.example>", "one.example two.example"},
+		{"From", " x@ｔwo。example", "two.example"},
+		{"From", " Kim @ home", ""},
+	} {
+		if got := strings.Join(Displayed(header.Fields{{Name: c.name, Value: c.value}}), " "); got != c.want {
+			t.Errorf("%q %q: %q, want %q", c.name, c.value, got, c.want)
+		}
+	}
+}
+
+// FuzzAuthor: whoever is displayed is an author to us, or nobody is.
+func FuzzAuthor(f *testing.F) {
+	g := maker{rng: rand.New(rand.NewPCG(1, 9989)), now: now}
+	for range 2000 {
+		f.Add(" " + g.oddFrom(attacker))
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		h := header.Fields{{Name: "From", Value: value}}
+		a := auth.ParseAuthor(h)
+		if a.Err != nil {
+			return
+		}
+		for _, d := range Displayed(h) {
+			if !slices.Contains(a.Domains, d) && !slices.Contains(a.Routes, d) {
+				t.Errorf("%q displays %q; authors %q, routes %q", value, d, a.Domains, a.Routes)
+			}
+		}
+	})
+}
