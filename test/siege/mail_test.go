@@ -199,6 +199,20 @@ func TestHostileMail(t *testing.T) {
 	t.Logf("%d messages, %d wrong verdicts", n, wrong)
 	t.Logf("DNS questions a message: median %d, p99 %d, most %d (%s)", Quantile(questions, .5), Quantile(questions, .99), most.n, most.name)
 	t.Logf("CPU a message: mean %v, median %v, p99 %v, most %v (%s)", sum/time.Duration(n), Quantile(costs, .5), Quantile(costs, .99), dearest.n, dearest.name)
+	// One message can be charged for what others leave behind, the garbage
+	// collector's work and a neighbour's cache misses: what counts is its kind.
+	const limit = 50 * time.Millisecond
+	over := 0
+	for _, c := range costs {
+		if c > limit {
+			over++
+		}
+	}
+	t.Logf("messages over %v: %d", limit, over)
+	strict := *full && !raceEnabled
+	if p99 := Quantile(costs, .99); strict && p99 > limit {
+		t.Errorf("p99 of the CPU time is %v", p99)
+	}
 	for _, e := range expensive {
 		var of []time.Duration
 		for i, m := range cases {
@@ -207,6 +221,9 @@ func TestHostileMail(t *testing.T) {
 			}
 		}
 		t.Logf("CPU for %s: median %v, most %v", e.Name, Quantile(of, .5), Quantile(of, 1))
+		if m := Quantile(of, .5); strict && m > limit {
+			t.Errorf("%s cost %v of CPU", e.Name, m)
+		}
 	}
 	// 120 for the message and 11 for the client's name (limits.dns_questions; DESIGN).
 	if most.n > 120+11 {
@@ -214,9 +231,6 @@ func TestHostileMail(t *testing.T) {
 	}
 	if got := Quantile(questions, .85); got > 40 {
 		t.Errorf("%d DNS questions for a message that is not a bomb", got)
-	}
-	if *full && !raceEnabled && dearest.n > 50*time.Millisecond {
-		t.Errorf("%s cost %v of CPU", dearest.name, dearest.n)
 	}
 	wantRSS(t, d, 150e6)
 }
