@@ -72,6 +72,7 @@ type mailboxParser struct {
 	text   []token           // the element's tokens outside angle brackets
 	angle  string            // the domain in its angle brackets, "" for none
 	angles bool
+	behind int // where in text the tokens behind the angle brackets begin
 }
 
 func (p *mailboxParser) parse() error {
@@ -116,12 +117,12 @@ func (p *mailboxParser) parse() error {
 }
 
 func (p *mailboxParser) reset() {
-	p.text, p.angle, p.angles = p.text[:0], "", false
+	p.text, p.angle, p.angles, p.behind = p.text[:0], "", false, 0
 }
 
 // angleAddr reads the rest of an angle-addr (RFC 5322 §3.4, §4.4).
 func (p *mailboxParser) angleAddr() error {
-	p.angles = true
+	p.angles, p.behind = true, len(p.text)
 	var in []token
 	for {
 		t, err := p.lex.next()
@@ -219,7 +220,7 @@ func (p *mailboxParser) displayName() error {
 			}
 		}
 	}
-	for _, d := range decodedAuthors(p.text) {
+	for _, d := range decodedAuthors(p.text[:p.behind], p.text[p.behind:]) {
 		if d, err := canonicalName(d); err != nil || d != p.angle {
 			return errEncoded
 		}

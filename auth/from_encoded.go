@@ -8,30 +8,37 @@ import (
 )
 
 // decodedAuthors returns the domains of the addresses that a reader takes for
-// authors in the display name ts who decodes encoded words (RFC 2047 §4) before
-// it parses, which RFC 2047 §6.2 forbids and some do: those in angle brackets,
-// and those before a comma or its like.
-func decodedAuthors(ts []token) []string {
+// authors in the display name round an angle-addr who decodes encoded words
+// (RFC 2047 §4) before it parses, which RFC 2047 §6.2 forbids and some do: those
+// in angle brackets, and those that a comma or its like cuts off the angle-addr.
+func decodedAuthors(before, behind []token) []string {
+	first, last := decodeWords(before), decodeWords(behind)
+	var domains []string
+	for _, m := range bracketedAddress.FindAllStringSubmatch(first+" "+last, -1) {
+		domains = append(domains, strings.TrimSpace(m[1]))
+	}
+	first = first[:max(strings.LastIndexAny(first, separators), 0)]
+	if !strings.ContainsAny(last, separators) {
+		last = ""
+	}
+	for _, m := range bareAddress.FindAllStringSubmatch(first+" "+last, -1) {
+		domains = append(domains, m[1])
+	}
+	return domains
+}
+
+const separators = ",;:"
+
+// decodeWords decodes the encoded words among ts; adjacent ones join without
+// the space.
+func decodeWords(ts []token) string {
 	var b strings.Builder
 	for _, t := range ts {
 		if t.kind == tokWord && strings.Contains(t.text, "=?") {
-			b.WriteString(t.text) // adjacent ones join without the space
+			b.WriteString(t.text)
 		}
 	}
-	if b.Len() == 0 {
-		return nil
-	}
-	text := encodedWords.ReplaceAllStringFunc(b.String(), decodeWord)
-	var domains []string
-	for _, m := range bracketedAddress.FindAllStringSubmatch(text, -1) {
-		domains = append(domains, strings.TrimSpace(m[1]))
-	}
-	if i := strings.LastIndexAny(text, ",;:"); i >= 0 {
-		for _, m := range bareAddress.FindAllStringSubmatch(text[:i], -1) {
-			domains = append(domains, m[1])
-		}
-	}
-	return domains
+	return encodedWords.ReplaceAllStringFunc(b.String(), decodeWord)
 }
 
 var (

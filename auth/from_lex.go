@@ -200,13 +200,18 @@ func encodedWord(s string) int {
 	if !strings.HasPrefix(s, "=?") {
 		return 0
 	}
-	marks := 0
+	marks, charset := 0, 0
 	for i := 2; i < min(len(s), maxEncoded); i++ {
 		switch c := s[i]; {
 		case c <= ' ' || c >= 0x7f || strings.IndexByte(`<>,;:()\"`, c) >= 0:
 			return 0
-		case c == '?' && marks < 2:
-			marks++
+		case c == '?' && marks == 0:
+			marks, charset = 1, i
+		case c == '?' && marks == 1:
+			if i != charset+2 { // RFC 2047 §4: B or Q
+				return 0
+			}
+			marks = 2
 		case c == '?':
 			if strings.HasPrefix(s[i:], "?=") {
 				return i + 2

@@ -189,6 +189,8 @@ func TestParseAuthorRefuses(t *testing.T) {
 		"the same in UTF-16":          {" =?utf-16be?Q?=00=3C=00a=00=40=00b=00.=00c=00=3E?= <second@attack.example>", "encoded word"},
 		"the same beside kanji":       {" =?iso-2022-jp?B?GyRCPCtAQRsoQjxhZG1pbkBsZWdpdC5leGFtcGxlPg==?= <second@attack.example>", "encoded word"},
 		"encoded, with a comma":       {" =?utf-8?B?YWRtaW5AbGVnaXQuZXhhbXBsZSwgS2lt?= <second@attack.example>", "encoded word"},
+		"encoded behind a comma":      {" <second@attack.example> =?utf-8?B?S2ltLCBhZG1pbkBsZWdpdC5leGFtcGxl?=", "encoded word"},
+		"an encoding of many letters": {" =?x?=admin@legit.example=?utf-8?Q?x?= <second@attack.example>", "second address"},
 		"behind other letters":        {" x=?utf-8?B?" + strings.Repeat("QUFB", 400) + "PGFkbWluQGxlZ2l0LmV4YW1wbGU+?= <second@attack.example>", "encoded word"},
 		"broken base64 behind it":     {" =?utf-8?B?PGFkbWluQGxlZ2l0LmV4YW1wbGU+!?= <second@attack.example>", "encoded word"},
 		"encoded group name":          {" =?utf-8?B?YWRtaW5AbGVnaXQuZXhhbXBsZQ==?=: second@attack.example;", "encoded word"},

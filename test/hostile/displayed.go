@@ -87,7 +87,7 @@ func authorViews(value string) []string {
 	}
 	// A reader that decodes first.
 	if encoded.MatchString(noQuotes) {
-		text := encoded.ReplaceAllStringFunc(noQuotes, decodeWords)
+		text := encoded.ReplaceAllStringFunc(withoutComments(noQuotes), decodeWords)
 		for _, m := range inAngles.FindAllStringSubmatch(text, -1) {
 			views = append(views, m[1])
 		}
@@ -127,6 +127,7 @@ func withoutComments(s string) string {
 			i++
 		case c == '(':
 			depth++
+			b.WriteByte(' ')
 		case c == ')' && depth > 0:
 			depth--
 		case depth == 0:

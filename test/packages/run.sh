@@ -4,6 +4,7 @@
 # Postfix comes, goes and comes again. Then the rpm is installed, verified and
 # erased in a root of its own. Needs root, debootstrap, systemd-container and rpm;
 # `apt-get install` brings what is missing. One run at a time; another waits.
+# Exit status 75: this machine cannot boot a container at all.
 # usage: run.sh [deb|late|rpm]
 #
 #   LAB     folder for the Debian tree, which is kept (default /var/tmp/sealmilter-packages)
@@ -20,6 +21,7 @@ GO=${GO:-go}
 work=$LAB/run
 box=$work/box
 pid=""
+booted=""
 
 step() { printf '\n== %s\n' "$*"; }
 ok() { printf '   ok: %s\n' "$*"; }
@@ -56,16 +58,21 @@ boot() {
 		--resolv-conf=off --timezone=off --console=pipe >>"$work/console" 2>&1 </dev/null &
 	nspawn=$!
 	local end=$((SECONDS + 90)) state
-	while [ $SECONDS -lt $end ]; do
+	while [ $SECONDS -lt $end ] && kill -0 $nspawn 2>/dev/null; do
 		pid=$(pgrep -P $nspawn || true)
 		# Not the helper that nspawn has for a moment, which still sees this host's systemd.
 		if [ -n "$pid" ] && [ "$(readlink "/proc/$pid/ns/pid")" != "$(readlink /proc/self/ns/pid)" ]; then
 			state=$(timeout 60 nsenter -t "$pid" -a systemctl is-system-running --wait 2>/dev/null || true)
-			case $state in running | degraded) return ;; esac
+			case $state in running | degraded) booted=yes; return ;; esac
 		fi
 		sleep 0.2
 	done
-	die "the machine does not boot: $(tail -5 "$work/console")"
+	kill -KILL $nspawn 2>/dev/null || true
+	pid=""
+	printf 'FAIL: the machine does not boot: %s\n' "$(tail -5 "$work/console")" >&2
+	# Before anything of ours is in it, that is not our fault.
+	[ -n "$booted" ] || exit 75
+	exit 1
 }
 halt() {
 	[ -n "$pid" ] || return 0
