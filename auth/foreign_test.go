@@ -186,3 +186,25 @@ func FuzzClaimsID(f *testing.F) {
 		}
 	})
 }
+
+// TestClaimsIDExamples: the fields of RFC 8601 Appendix B, each of which names
+// one authserv-id and has version 1 or none.
+func TestClaimsIDExamples(t *testing.T) {
+	for _, tc := range []struct{ example, id, value string }{
+		{"B.2", "example.org", " example.org 1; none"},
+		{"B.3", "example.com", " example.com;\r\n          spf=pass smtp.mailfrom=example.net"},
+		{"B.4", "example.com", " example.com;\r\n          auth=pass (cram-md5) smtp.auth=sender@example.net;\r\n          spf=pass smtp.mailfrom=example.net"},
+		{"B.4, second", "example.com", " example.com; iprev=pass\r\n          policy.iprev=192.0.2.200"},
+		{"B.5", "example.com", " example.com;\r\n          dkim=pass (good signature) header.d=example.com"},
+		{"B.5, second", "example.com", " example.com;\r\n          auth=pass (cram-md5) smtp.auth=sender@example.com;\r\n          spf=fail smtp.mailfrom=example.com"},
+		{"B.6", "example.com", " example.com;\r\n      dkim=pass reason=\"good signature\"\r\n        header.i=@mail-router.example.net;\r\n      dkim=fail reason=\"bad signature\"\r\n        header.i=@newyork.example.com"},
+		{"B.6, second", "example.net", " example.net;\r\n      dkim=pass (good signature) header.i=@newyork.example.com"},
+		{"B.7", "foo.example.net", " foo.example.net (foobar) 1 (baz);\r\n   dkim (Because I like it) / 1 (One yay) = (wait for it) fail\r\n     policy (A dot can go here) . (like that) expired\r\n     (this surprised me) = (as I wasn't expecting it) 1362471462"},
+	} {
+		for _, id := range []string{"example.org", "example.com", "example.net", "foo.example.net", "mail-router.example.net"} {
+			if got := ClaimsID(tc.value, []string{id}); got != (id == tc.id) {
+				t.Errorf("%s claims %s: %v", tc.example, id, got)
+			}
+		}
+	}
+}

@@ -32,100 +32,107 @@ func brief(r Result) string {
 	return s
 }
 
+// evaluateCase is an author domain, identifiers and a DNS, and what comes of
+// them: brief's text and a part of the reason.
+type evaluateCase struct {
+	author, ids, want string
+	zone              []string
+	err               string
+}
+
+var simple = []string{"example.com p=reject"}
+
+var evaluateCases = map[string]evaluateCase{
+	// Appendix B.1.
+	"B.1.1 example 1 strict SPF":     {"example.com", "spf:example.com", "pass reject@example.com spf:example.com", simple, ""},
+	"B.1.1 example 2 relaxed SPF":    {"example.com", "spf:child.example.com", "pass reject@example.com spf:child.example.com", simple, ""},
+	"B.1.1 example 3 no alignment":   {"child.example.com", "spf:example.net", "fail reject@example.com", simple, "not aligned: spf example.net"},
+	"B.1.2 example 1 strict DKIM":    {"example.com", "dkim:example.com", "pass reject@example.com dkim:example.com", simple, ""},
+	"B.1.2 example 2 relaxed DKIM":   {"child.example.com", "dkim:example.com", "pass reject@example.com dkim:example.com", simple, ""},
+	"B.1.2 example 3 no alignment":   {"child.example.com", "dkim:example.net", "fail reject@example.com", simple, "not aligned: dkim example.net"},
+	"B.2.5 subdomain under test":     {"test.example.com", "", "fail none@test.example.com", []string{"test.example.com p=quarantine; t=y"}, "no identifier"},
+	"B.2.5 subdomain in earnest":     {"test.example.com", "", "fail reject@test.example.com", []string{"test.example.com p=reject"}, ""},
+	"B.3.1 SMTP session":             {"example.com", "spf:mail.example.com dkim:example.com", "pass reject@example.com spf:mail.example.com dkim:example.com", []string{"example.com p=reject; aspf=r"}, ""},
+	"B.4.1 simple":                   {"example.com", "spf:example.com dkim:signing.example.com", "pass none@example.com spf:example.com dkim:signing.example.com", []string{"example.com p=none", "signing.example.com p=none"}, ""},
+	"B.4.2 deep":                     {"a.b.c.d.e.f.g.h.i.j.k.example.com", "spf:example.com dkim:signing.example.com", "pass none@example.com spf:example.com dkim:signing.example.com", []string{"example.com p=none", "signing.example.com p=reject"}, ""},
+	"B.4.3 PSD":                      {"giant.bank.example", "spf:mail.giant.bank.example dkim:mail.mega.bank.example", "pass none@giant.bank.example spf:mail.giant.bank.example", []string{"bank.example psd=y", "giant.bank.example p=none"}, ""},
+	"B.4.3 DKIM alone is not enough": {"giant.bank.example", "dkim:mail.mega.bank.example", "fail none@giant.bank.example", []string{"bank.example psd=y", "giant.bank.example p=none"}, "not aligned"},
+
+	// What differs from RFC 7489 (notes §1.9).
+	"1.9 record only at the subdomain":  {"mail.example.com", "dkim:example.com", "fail reject@mail.example.com", []string{"mail.example.com p=reject"}, "not aligned"},
+	"1.9 record half-way":               {"a.b.example.com", "", "fail quarantine@b.example.com", []string{"b.example.com p=reject; sp=quarantine", "a.b.example.com A 192.0.2.1"}, ""},
+	"1.9 record of a public suffix":     {"victim.co.uk", "dkim:other.co.uk", "pass none@co.uk dkim:other.co.uk", []string{"co.uk p=none"}, ""},
+	"1.9 public suffix with psd=y":      {"victim.co.uk", "dkim:other.co.uk", "fail none@co.uk", []string{"co.uk p=none; psd=y"}, ""},
+	"1.9 psd=n in an organization":      {"a.mail.example.com", "dkim:example.com", "fail reject@mail.example.com", []string{"mail.example.com p=reject; psd=n", "example.com p=none"}, ""},
+	"1.9 psd=n other way round":         {"example.com", "dkim:a.mail.example.com", "fail none@example.com", []string{"mail.example.com p=reject; psd=n", "example.com p=none"}, ""},
+	"1.9 several records, parent's one": {"a.example.com", "", "fail quarantine@example.com", []string{"a.example.com p=none", "a.example.com p=reject", "example.com p=quarantine"}, ""},
+	"1.9 several records, no parent":    {"example.com", "dkim:example.com", "none @", []string{"example.com p=none", "example.com p=reject"}, "no policy record"},
+	"1.9 no p but rua":                  {"example.com", "", "fail none@example.com", []string{"example.com sp=reject; rua=mailto:a@b.example"}, ""},
+	"1.9 no p and no rua":               {"example.com", "dkim:example.com", "permerror @example.com", []string{"example.com sp=reject"}, "no p="},
+	"1.9 np for a missing name":         {"gone.example.com", "", "fail reject@example.com", []string{"example.com p=none; sp=none; np=reject"}, ""},
+	"1.9 np is by NXDOMAIN only":        {"txt.example.com", "", "fail none@example.com", []string{"example.com p=reject; sp=none; np=reject", `txt.example.com TXT "exists"`}, ""},
+	"1.9 t=y":                           {"example.com", "", "fail quarantine@example.com", []string{"example.com p=reject; t=y"}, ""},
+	"1.9 pct is ignored":                {"example.com", "", "fail reject@example.com", []string{"example.com p=reject; pct=0"}, ""},
+	"1.9 size is ignored":               {"example.com", "", "fail none@example.com", []string{"example.com rua=mailto:a@b.example!10m"}, ""},
+
+	// Which policy applies (§4.7, §4.10.1).
+	"own record: p, not sp":             {"a.example.com", "", "fail reject@a.example.com", []string{"a.example.com p=reject; sp=none; np=none", "example.com p=none"}, ""},
+	"sp for an existing name":           {"a.example.com", "", "fail quarantine@example.com", []string{"example.com p=reject; sp=quarantine; np=none", "a.example.com A 192.0.2.1"}, ""},
+	"np without sp, existing name: p":   {"a.example.com", "", "fail reject@example.com", []string{"example.com p=reject; np=none", "a.example.com A 192.0.2.1"}, ""},
+	"np with t=y":                       {"gone.example.com", "", "fail quarantine@example.com", []string{"example.com p=none; np=reject; t=y"}, ""},
+	"existence unknown: exists":         {"a.example.com", "", "fail none@example.com", []string{"example.com p=none; np=reject", "a.example.com A !servfail"}, ""},
+	"sp invalid at own record with rua": {"example.com", "", "fail none@example.com", []string{"example.com p=reject; sp=x; rua=mailto:a@b.example"}, ""},
+	"sp invalid without rua":            {"example.com", "", "permerror @example.com", []string{"example.com p=reject; sp=x"}, "invalid sp="},
+	"tag twice, even with rua":          {"example.com", "dkim:example.com", "permerror @example.com", []string{"example.com p=none; p=reject; rua=mailto:a@b.example"}, "p= twice"},
+	"PSD's record, no other":            {"a.b.example", "", "fail reject@example", []string{"example p=none; sp=reject; psd=y", "a.b.example A 192.0.2.1"}, ""},
+	"PSD's record skips one between":    {"a.b.c.example", "", "fail none@example", []string{"b.c.example p=reject", "example p=none; psd=y"}, ""},
+	"PSD's record yields to the org's":  {"b.example", "", "fail none@b.example", []string{"b.example p=none", "example p=reject; psd=y"}, ""},
+	"PSD as the author":                 {"example", "", "fail quarantine@example", []string{"example p=quarantine; sp=none; psd=y"}, ""},
+	"p=none fails all the same":         {"example.com", "spf:x.example", "fail none@example.com", []string{"example.com p=none"}, "not aligned"},
+
+	// Alignment (§4.4).
+	"strict DKIM":                     {"example.com", "dkim:a.example.com", "fail reject@example.com", []string{"example.com p=reject; adkim=s"}, ""},
+	"strict DKIM leaves SPF alone":    {"example.com", "spf:a.example.com dkim:a.example.com", "pass reject@example.com spf:a.example.com", []string{"example.com p=reject; adkim=s"}, ""},
+	"strict SPF":                      {"example.com", "spf:a.example.com", "fail reject@example.com", []string{"example.com p=reject; aspf=s"}, ""},
+	"mode of the record that applies": {"a.example.com", "dkim:example.com", "fail reject@example.com", []string{"example.com p=reject; adkim=s"}, ""},
+	"case and trailing dot":           {"EXAMPLE.com.", "dkim:Example.COM.", "pass reject@example.com dkim:example.com", simple, ""},
+	"U-label and A-label":             {"bücher.example", "dkim:xn--bcher-kva.example", "pass reject@xn--bcher-kva.example dkim:xn--bcher-kva.example", []string{"xn--bcher-kva.example p=reject"}, ""},
+	"siblings":                        {"a.example.com", "dkim:b.example.com", "pass reject@example.com dkim:b.example.com", simple, ""},
+	"suffix that is no parent":        {"example.com", "dkim:badexample.com", "fail reject@example.com", simple, ""},
+	"no identifiers":                  {"example.com", "", "fail reject@example.com", simple, "no identifier authenticated"},
+	"an identifier that is no name":   {"example.com", "dkim:..", "fail reject@example.com", simple, "no identifier"},
+	"many others are named shortly":   {"example.com", "dkim:a.x dkim:b.x dkim:c.x dkim:d.x dkim:e.x dkim:a.x", "fail reject@example.com", simple, "not aligned: dkim a.x, dkim b.x, dkim c.x and 2 more"},
+
+	// When there is nothing to evaluate.
+	"no author domain":           {"", "dkim:example.com", "none @", simple, "no author domain"},
+	"author domain is no name":   {"a b", "", "none @", simple, "no author domain"},
+	"no record anywhere":         {"example.org", "dkim:example.org", "none @", simple, "no policy record"},
+	"a name too long for _dmarc": {strings.Repeat("a.", 123) + "example", "", "none @", nil, "no policy record"},
+
+	// When the DNS fails (§4.10.1, §5.3.6; notes §1.7).
+	"author record unknown":                 {"a.example.com", "dkim:a.example.com", "temperror @", []string{"example.com p=reject", "_dmarc.a.example.com TXT !timeout"}, "no answer in time"},
+	"org record unknown":                    {"a.example.com", "dkim:a.example.com", "temperror @", []string{"_dmarc.example.com TXT !servfail"}, "SERVFAIL"},
+	"top of the walk unknown":               {"a.example.com", "", "temperror @", []string{"example.com p=reject", "_dmarc.com TXT !servfail"}, ""},
+	"walk failed above psd=n":               {"a.example.com", "", "fail reject@example.com", []string{"example.com p=reject; psd=n", "_dmarc.com TXT !servfail"}, ""},
+	"walk unneeded, equal names":            {"a.example.com", "spf:a.example.com", "pass reject@a.example.com spf:a.example.com", []string{"a.example.com p=reject", "_dmarc.example.com TXT !servfail"}, ""},
+	"walk unneeded, no identifiers":         {"a.example.com", "", "fail reject@a.example.com", []string{"a.example.com p=reject", "_dmarc.example.com TXT !servfail"}, ""},
+	"walk unneeded, strict":                 {"a.example.com", "dkim:b.example.com", "fail reject@a.example.com", []string{"a.example.com p=reject; adkim=s", "_dmarc.example.com TXT !servfail"}, ""},
+	"walk unneeded, other top-level domain": {"a.example.com", "dkim:example.net", "fail reject@a.example.com", []string{"a.example.com p=reject", "_dmarc.example.com TXT !servfail"}, ""},
+	"walk needed, author's fails":           {"a.example.com", "dkim:b.example.com", "temperror reject@a.example.com", []string{"a.example.com p=reject", "_dmarc.example.com TXT !servfail"}, "SERVFAIL"},
+	"walk needed, identifier's fails":       {"example.com", "dkim:b.example.com", "temperror reject@example.com", []string{"example.com p=reject", "_dmarc.b.example.com TXT !servfail"}, "_dmarc.b.example.com"},
+	"identifier of others fails":            {"example.com", "dkim:b.example.net", "fail reject@example.com", []string{"example.com p=reject", "_dmarc.b.example.net TXT !servfail"}, ""},
+	"another identifier aligned":            {"example.com", "dkim:b.example.com spf:c.example.com", "pass reject@example.com spf:c.example.com", []string{"example.com p=reject", "_dmarc.b.example.com TXT !servfail"}, ""},
+	"DKIM temperror, would align":           {"example.com", "dkim?:example.com spf:example.net", "temperror reject@example.com", simple, "dkim of example.com could not be decided"},
+	"DKIM temperror, would not align":       {"example.com", "dkim?:example.net", "fail reject@example.com", simple, ""},
+	"SPF temperror, relaxed":                {"example.com", "spf?:bounce.example.com", "temperror reject@example.com", simple, "spf of bounce.example.com"},
+	"SPF temperror, strict":                 {"example.com", "spf?:bounce.example.com", "fail reject@example.com", []string{"example.com p=reject; aspf=s"}, ""},
+	"SPF temperror beside a pass":           {"example.com", "spf?:example.com dkim:example.com", "pass reject@example.com dkim:example.com", simple, ""},
+	"temperror under an unusable record":    {"example.com", "spf?:example.com", "permerror @example.com", []string{"example.com"}, ""},
+	"temperror without a record":            {"example.com", "spf?:example.com", "none @", nil, ""},
+}
+
 func TestEvaluate(t *testing.T) {
-	simple := []string{"example.com p=reject"}
-	for name, tc := range map[string]struct {
-		author, ids, want string
-		zone              []string
-		err               string // part of Err's text
-	}{
-		// Appendix B.1.
-		"B.1.1 example 1 strict SPF":     {"example.com", "spf:example.com", "pass reject@example.com spf:example.com", simple, ""},
-		"B.1.1 example 2 relaxed SPF":    {"example.com", "spf:child.example.com", "pass reject@example.com spf:child.example.com", simple, ""},
-		"B.1.1 example 3 no alignment":   {"child.example.com", "spf:example.net", "fail reject@example.com", simple, "not aligned: spf example.net"},
-		"B.1.2 example 1 strict DKIM":    {"example.com", "dkim:example.com", "pass reject@example.com dkim:example.com", simple, ""},
-		"B.1.2 example 2 relaxed DKIM":   {"child.example.com", "dkim:example.com", "pass reject@example.com dkim:example.com", simple, ""},
-		"B.1.2 example 3 no alignment":   {"child.example.com", "dkim:example.net", "fail reject@example.com", simple, "not aligned: dkim example.net"},
-		"B.2.5 subdomain under test":     {"test.example.com", "", "fail none@test.example.com", []string{"test.example.com p=quarantine; t=y"}, "no identifier"},
-		"B.2.5 subdomain in earnest":     {"test.example.com", "", "fail reject@test.example.com", []string{"test.example.com p=reject"}, ""},
-		"B.3.1 SMTP session":             {"example.com", "spf:mail.example.com dkim:example.com", "pass reject@example.com spf:mail.example.com dkim:example.com", []string{"example.com p=reject; aspf=r"}, ""},
-		"B.4.1 simple":                   {"example.com", "spf:example.com dkim:signing.example.com", "pass none@example.com spf:example.com dkim:signing.example.com", []string{"example.com p=none", "signing.example.com p=none"}, ""},
-		"B.4.2 deep":                     {"a.b.c.d.e.f.g.h.i.j.k.example.com", "spf:example.com dkim:signing.example.com", "pass none@example.com spf:example.com dkim:signing.example.com", []string{"example.com p=none", "signing.example.com p=reject"}, ""},
-		"B.4.3 PSD":                      {"giant.bank.example", "spf:mail.giant.bank.example dkim:mail.mega.bank.example", "pass none@giant.bank.example spf:mail.giant.bank.example", []string{"bank.example psd=y", "giant.bank.example p=none"}, ""},
-		"B.4.3 DKIM alone is not enough": {"giant.bank.example", "dkim:mail.mega.bank.example", "fail none@giant.bank.example", []string{"bank.example psd=y", "giant.bank.example p=none"}, "not aligned"},
-
-		// What differs from RFC 7489 (notes §1.9).
-		"1.9 record only at the subdomain":  {"mail.example.com", "dkim:example.com", "fail reject@mail.example.com", []string{"mail.example.com p=reject"}, "not aligned"},
-		"1.9 record half-way":               {"a.b.example.com", "", "fail quarantine@b.example.com", []string{"b.example.com p=reject; sp=quarantine", "a.b.example.com A 192.0.2.1"}, ""},
-		"1.9 record of a public suffix":     {"victim.co.uk", "dkim:other.co.uk", "pass none@co.uk dkim:other.co.uk", []string{"co.uk p=none"}, ""},
-		"1.9 public suffix with psd=y":      {"victim.co.uk", "dkim:other.co.uk", "fail none@co.uk", []string{"co.uk p=none; psd=y"}, ""},
-		"1.9 psd=n in an organization":      {"a.mail.example.com", "dkim:example.com", "fail reject@mail.example.com", []string{"mail.example.com p=reject; psd=n", "example.com p=none"}, ""},
-		"1.9 psd=n other way round":         {"example.com", "dkim:a.mail.example.com", "fail none@example.com", []string{"mail.example.com p=reject; psd=n", "example.com p=none"}, ""},
-		"1.9 several records, parent's one": {"a.example.com", "", "fail quarantine@example.com", []string{"a.example.com p=none", "a.example.com p=reject", "example.com p=quarantine"}, ""},
-		"1.9 several records, no parent":    {"example.com", "dkim:example.com", "none @", []string{"example.com p=none", "example.com p=reject"}, "no policy record"},
-		"1.9 no p but rua":                  {"example.com", "", "fail none@example.com", []string{"example.com sp=reject; rua=mailto:a@b.example"}, ""},
-		"1.9 no p and no rua":               {"example.com", "dkim:example.com", "permerror @example.com", []string{"example.com sp=reject"}, "no p="},
-		"1.9 np for a missing name":         {"gone.example.com", "", "fail reject@example.com", []string{"example.com p=none; sp=none; np=reject"}, ""},
-		"1.9 np is by NXDOMAIN only":        {"txt.example.com", "", "fail none@example.com", []string{"example.com p=reject; sp=none; np=reject", `txt.example.com TXT "exists"`}, ""},
-		"1.9 t=y":                           {"example.com", "", "fail quarantine@example.com", []string{"example.com p=reject; t=y"}, ""},
-		"1.9 pct is ignored":                {"example.com", "", "fail reject@example.com", []string{"example.com p=reject; pct=0"}, ""},
-		"1.9 size is ignored":               {"example.com", "", "fail none@example.com", []string{"example.com rua=mailto:a@b.example!10m"}, ""},
-
-		// Which policy applies (§4.7, §4.10.1).
-		"own record: p, not sp":             {"a.example.com", "", "fail reject@a.example.com", []string{"a.example.com p=reject; sp=none; np=none", "example.com p=none"}, ""},
-		"sp for an existing name":           {"a.example.com", "", "fail quarantine@example.com", []string{"example.com p=reject; sp=quarantine; np=none", "a.example.com A 192.0.2.1"}, ""},
-		"np without sp, existing name: p":   {"a.example.com", "", "fail reject@example.com", []string{"example.com p=reject; np=none", "a.example.com A 192.0.2.1"}, ""},
-		"np with t=y":                       {"gone.example.com", "", "fail quarantine@example.com", []string{"example.com p=none; np=reject; t=y"}, ""},
-		"existence unknown: exists":         {"a.example.com", "", "fail none@example.com", []string{"example.com p=none; np=reject", "a.example.com A !servfail"}, ""},
-		"sp invalid at own record with rua": {"example.com", "", "fail none@example.com", []string{"example.com p=reject; sp=x; rua=mailto:a@b.example"}, ""},
-		"sp invalid without rua":            {"example.com", "", "permerror @example.com", []string{"example.com p=reject; sp=x"}, "invalid sp="},
-		"tag twice, even with rua":          {"example.com", "dkim:example.com", "permerror @example.com", []string{"example.com p=none; p=reject; rua=mailto:a@b.example"}, "p= twice"},
-		"PSD's record, no other":            {"a.b.example", "", "fail reject@example", []string{"example p=none; sp=reject; psd=y", "a.b.example A 192.0.2.1"}, ""},
-		"PSD's record skips one between":    {"a.b.c.example", "", "fail none@example", []string{"b.c.example p=reject", "example p=none; psd=y"}, ""},
-		"PSD's record yields to the org's":  {"b.example", "", "fail none@b.example", []string{"b.example p=none", "example p=reject; psd=y"}, ""},
-		"PSD as the author":                 {"example", "", "fail quarantine@example", []string{"example p=quarantine; sp=none; psd=y"}, ""},
-		"p=none fails all the same":         {"example.com", "spf:x.example", "fail none@example.com", []string{"example.com p=none"}, "not aligned"},
-
-		// Alignment (§4.4).
-		"strict DKIM":                     {"example.com", "dkim:a.example.com", "fail reject@example.com", []string{"example.com p=reject; adkim=s"}, ""},
-		"strict DKIM leaves SPF alone":    {"example.com", "spf:a.example.com dkim:a.example.com", "pass reject@example.com spf:a.example.com", []string{"example.com p=reject; adkim=s"}, ""},
-		"strict SPF":                      {"example.com", "spf:a.example.com", "fail reject@example.com", []string{"example.com p=reject; aspf=s"}, ""},
-		"mode of the record that applies": {"a.example.com", "dkim:example.com", "fail reject@example.com", []string{"example.com p=reject; adkim=s"}, ""},
-		"case and trailing dot":           {"EXAMPLE.com.", "dkim:Example.COM.", "pass reject@example.com dkim:example.com", simple, ""},
-		"U-label and A-label":             {"bücher.example", "dkim:xn--bcher-kva.example", "pass reject@xn--bcher-kva.example dkim:xn--bcher-kva.example", []string{"xn--bcher-kva.example p=reject"}, ""},
-		"siblings":                        {"a.example.com", "dkim:b.example.com", "pass reject@example.com dkim:b.example.com", simple, ""},
-		"suffix that is no parent":        {"example.com", "dkim:badexample.com", "fail reject@example.com", simple, ""},
-		"no identifiers":                  {"example.com", "", "fail reject@example.com", simple, "no identifier authenticated"},
-		"an identifier that is no name":   {"example.com", "dkim:..", "fail reject@example.com", simple, "no identifier"},
-		"many others are named shortly":   {"example.com", "dkim:a.x dkim:b.x dkim:c.x dkim:d.x dkim:e.x dkim:a.x", "fail reject@example.com", simple, "not aligned: dkim a.x, dkim b.x, dkim c.x and 2 more"},
-
-		// When there is nothing to evaluate.
-		"no author domain":           {"", "dkim:example.com", "none @", simple, "no author domain"},
-		"author domain is no name":   {"a b", "", "none @", simple, "no author domain"},
-		"no record anywhere":         {"example.org", "dkim:example.org", "none @", simple, "no policy record"},
-		"a name too long for _dmarc": {strings.Repeat("a.", 123) + "example", "", "none @", nil, "no policy record"},
-
-		// When the DNS fails (§4.10.1, §5.3.6; notes §1.7).
-		"author record unknown":                 {"a.example.com", "dkim:a.example.com", "temperror @", []string{"example.com p=reject", "_dmarc.a.example.com TXT !timeout"}, "no answer in time"},
-		"org record unknown":                    {"a.example.com", "dkim:a.example.com", "temperror @", []string{"_dmarc.example.com TXT !servfail"}, "SERVFAIL"},
-		"top of the walk unknown":               {"a.example.com", "", "temperror @", []string{"example.com p=reject", "_dmarc.com TXT !servfail"}, ""},
-		"walk failed above psd=n":               {"a.example.com", "", "fail reject@example.com", []string{"example.com p=reject; psd=n", "_dmarc.com TXT !servfail"}, ""},
-		"walk unneeded, equal names":            {"a.example.com", "spf:a.example.com", "pass reject@a.example.com spf:a.example.com", []string{"a.example.com p=reject", "_dmarc.example.com TXT !servfail"}, ""},
-		"walk unneeded, no identifiers":         {"a.example.com", "", "fail reject@a.example.com", []string{"a.example.com p=reject", "_dmarc.example.com TXT !servfail"}, ""},
-		"walk unneeded, strict":                 {"a.example.com", "dkim:b.example.com", "fail reject@a.example.com", []string{"a.example.com p=reject; adkim=s", "_dmarc.example.com TXT !servfail"}, ""},
-		"walk unneeded, other top-level domain": {"a.example.com", "dkim:example.net", "fail reject@a.example.com", []string{"a.example.com p=reject", "_dmarc.example.com TXT !servfail"}, ""},
-		"walk needed, author's fails":           {"a.example.com", "dkim:b.example.com", "temperror reject@a.example.com", []string{"a.example.com p=reject", "_dmarc.example.com TXT !servfail"}, "SERVFAIL"},
-		"walk needed, identifier's fails":       {"example.com", "dkim:b.example.com", "temperror reject@example.com", []string{"example.com p=reject", "_dmarc.b.example.com TXT !servfail"}, "_dmarc.b.example.com"},
-		"identifier of others fails":            {"example.com", "dkim:b.example.net", "fail reject@example.com", []string{"example.com p=reject", "_dmarc.b.example.net TXT !servfail"}, ""},
-		"another identifier aligned":            {"example.com", "dkim:b.example.com spf:c.example.com", "pass reject@example.com spf:c.example.com", []string{"example.com p=reject", "_dmarc.b.example.com TXT !servfail"}, ""},
-		"DKIM temperror, would align":           {"example.com", "dkim?:example.com spf:example.net", "temperror reject@example.com", simple, "dkim of example.com could not be decided"},
-		"DKIM temperror, would not align":       {"example.com", "dkim?:example.net", "fail reject@example.com", simple, ""},
-		"SPF temperror, relaxed":                {"example.com", "spf?:bounce.example.com", "temperror reject@example.com", simple, "spf of bounce.example.com"},
-		"SPF temperror, strict":                 {"example.com", "spf?:bounce.example.com", "fail reject@example.com", []string{"example.com p=reject; aspf=s"}, ""},
-		"SPF temperror beside a pass":           {"example.com", "spf?:example.com dkim:example.com", "pass reject@example.com dkim:example.com", simple, ""},
-		"temperror under an unusable record":    {"example.com", "spf?:example.com", "permerror @example.com", []string{"example.com"}, ""},
-		"temperror without a record":            {"example.com", "spf?:example.com", "none @", nil, ""},
-	} {
+	for name, tc := range evaluateCases {
 		t.Run(name, func(t *testing.T) {
 			e := &Evaluator{Resolver: zone(t, tc.zone...)}
 			list := ids(tc.ids)

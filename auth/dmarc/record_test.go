@@ -44,8 +44,21 @@ func TestParseRecord(t *testing.T) {
 		"B.2.1 monitoring": {"v=DMARC1; p=none; rua=mailto:dmarc-feedback@example.com", base(func(r *Record) {
 			r.P, r.RUA = PolicyNone, []string{"mailto:dmarc-feedback@example.com"}
 		}), ""},
+		"B.2.2 failure reports": {"v=DMARC1; p=none; rua=mailto:dmarc-feedback@example.com; ruf=mailto:auth-reports@example.com", base(func(r *Record) {
+			r.P, r.RUA, r.RUF = PolicyNone, []string{"mailto:dmarc-feedback@example.com"}, []string{"mailto:auth-reports@example.com"}
+		}), ""},
+		"B.2.3 failure reports to a third party": {"v=DMARC1; p=none; rua=mailto:dmarc-feedback@example.com; ruf=mailto:auth-reports@thirdparty.example.net", base(func(r *Record) {
+			r.P, r.RUA, r.RUF = PolicyNone, []string{"mailto:dmarc-feedback@example.com"}, []string{"mailto:auth-reports@thirdparty.example.net"}
+		}), ""},
+		"B.2.3 the third party's consent": {"v=DMARC1;", base(func(r *Record) { r.P = "" }), "policy record has no p="},
+		"B.2.4 another address": {"v=DMARC1; rua=mailto:aggregate-reports@thirdparty.example.net; ruf=mailto:failure-reports@thirdparty.example.net", base(func(r *Record) {
+			r.P, r.RUA, r.RUF = "", []string{"mailto:aggregate-reports@thirdparty.example.net"}, []string{"mailto:failure-reports@thirdparty.example.net"}
+		}), "policy record has no p="},
 		"B.2.5 testing": {"v=DMARC1; p=quarantine; rua=mailto:dmarc-feedback@example.com,mailto:tld-test@thirdparty.example.net; t=y", base(func(r *Record) {
 			r.P, r.Testing = PolicyQuarantine, true
+			r.RUA = []string{"mailto:dmarc-feedback@example.com", "mailto:tld-test@thirdparty.example.net"}
+		}), ""},
+		"B.2.5 in earnest": {"v=DMARC1; p=reject; rua=mailto:dmarc-feedback@example.com,mailto:tld-test@thirdparty.example.net", base(func(r *Record) {
 			r.RUA = []string{"mailto:dmarc-feedback@example.com", "mailto:tld-test@thirdparty.example.net"}
 		}), ""},
 		"everything": {"v=DMARC1;p=reject;sp=quarantine;np=none;adkim=s;aspf=s;fo=1:d:s;psd=n;t=n;rua=mailto:a@b.example;ruf=mailto:c@d.example;", base(func(r *Record) {
