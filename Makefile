@@ -5,7 +5,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 SUDO    := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
-.PHONY: build demo test packages-installed unit conformance e2e lint bench fuzz install clean
+.PHONY: build demo test packages-installed unit conformance e2e lint bench fuzz hostile install clean
 
 build: bin/sealmilter
 
@@ -48,9 +48,15 @@ conformance: packages-installed
 e2e: build
 	$(SUDO) env "PATH=$$PATH" SEALMILTER_CI=$(SEALMILTER_CI) $(GO) test -tags e2e -count=1 -timeout 15m ./test/e2e
 
-# Ratios to crypto/sha256 and to go-msgauth, measured in one run.
+# Ratios to crypto/sha256 and to go-msgauth, measured in one run; and to mail
+# that nobody disturbs.
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./auth/internal/canon ./auth/dkim
+	$(GO) run ./test/bench
+
+# The figures of docs/security.md, in full size, with limits of time and memory.
+hostile:
+	$(GO) test -count=1 -timeout 30m -v ./test/siege -full
 
 FUZZTIME ?= 30s
 fuzz:

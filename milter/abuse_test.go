@@ -169,3 +169,18 @@ func (h panickingLog) Handle(ctx context.Context, r slog.Record) error {
 	}
 	return h.Handler.Handle(ctx, r)
 }
+
+// A field of results may have any number of them (OpenDMARC kept sixteen on
+// its stack, trusteddomainproject/OpenDMARC issue 441).
+func TestThousandsOfResultsInOneField(t *testing.T) {
+	l := newLab(t)
+	for _, n := range []int{17, 9000} {
+		m := mailFrom("a@sender.example")
+		results := strings.Repeat("; x=pass a.b=c", n)
+		m.Raw = "Authentication-Results: mail.good.example" + results + "\nAuthentication-Results: mx.elsewhere.example" + results + "\n" + m.Raw
+		a := l.one(outside(), m)
+		if a.Code != 250 || strings.Count(a.Raw, "mail.good.example; x=") != 0 || strings.Count(a.Raw, "mx.elsewhere.example; x=") != 1 || !strings.Contains(top(a.Raw), "dmarc=pass") {
+			t.Errorf("%d results: %d %s\n%.300s", n, a.Code, a.Text, a.Raw)
+		}
+	}
+}

@@ -158,7 +158,10 @@ func crlf(s string) string {
 	if !strings.Contains(s, "\n") {
 		return s
 	}
-	return strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\n", "\r\n")
+	if strings.Contains(s, "\r") {
+		s = strings.ReplaceAll(s, "\r\n", "\n")
+	}
+	return strings.ReplaceAll(s, "\n", "\r\n")
 }
 
 // headersDone starts what needs the header section. Idempotent.

@@ -34,6 +34,8 @@ type Server struct {
 	listeners []net.Listener
 	accepting int // listeners whose Serve runs
 	grace     time.Duration
+	patience  patience
+	shed      shedding
 	wg        sync.WaitGroup
 }
 
@@ -53,9 +55,6 @@ type Listener struct {
 }
 
 const (
-	// stuckAfter makes a connection without a finished frame a candidate for
-	// being closed when all places are taken.
-	stuckAfter = 30 * time.Second
 	// idleGrace is how long a stopping server waits for the next transaction on
 	// a connection: a client that has just greeted is served, not refused.
 	idleGrace = 3 * time.Second
@@ -63,7 +62,7 @@ const (
 
 // NewServer makes a server that runs set until Swap.
 func NewServer(cfg ServerConfig, set *Setup) *Server {
-	s := &Server{cfg: cfg, conns: map[*wire]auth.Direction{}, grace: idleGrace}
+	s := &Server{cfg: cfg, conns: map[*wire]auth.Direction{}, grace: idleGrace, patience: defaultPatience}
 	s.freed = sync.NewCond(&s.mu)
 	s.running.Store(set)
 	return s
@@ -108,48 +107,19 @@ func (s *Server) Serve(l Listener) error {
 
 // pause waits, or less when the server stops.
 func (s *Server) pause(d time.Duration) {
-	t := time.AfterFunc(d, func() { s.mu.Lock(); s.freed.Broadcast(); s.mu.Unlock() })
-	defer t.Stop()
-	until := time.Now().Add(d)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for !s.stopping && time.Now().Before(until) {
-		s.freed.Wait()
-	}
+	s.waitWhile(d, func() bool { return true })
 }
 
-// waitForPlace blocks while all places for the direction are taken (new
-// connections wait in the socket's backlog) and closes the connection that has
-// been stuck longest. It returns false when the server stops.
-func (s *Server) waitForPlace(d auth.Direction) bool {
-	limit := s.cfg.Connections
-	if d != auth.Outbound {
-		limit -= limit * s.cfg.OutboundShare / 100
-	}
-	for {
-		s.mu.Lock()
-		if s.stopping {
-			s.mu.Unlock()
-			return false
-		}
-		if len(s.conns) < limit {
-			s.mu.Unlock()
-			return true
-		}
-		var oldest *wire
-		quiet := stuckAfter
-		now := time.Now()
-		for w := range s.conns {
-			if q := w.quiet(now); q > quiet {
-				oldest, quiet = w, q
-			}
-		}
-		s.mu.Unlock()
-		if oldest != nil {
-			s.setup().Log.Warn("all connections are taken, closing the one that is stuck longest", "limit", limit, "quiet", quiet)
-			oldest.conn.Close()
-		}
-		s.pause(100 * time.Millisecond)
+// waitWhile waits, with s.mu held, until more is false, d is over, or the server
+// stops.
+func (s *Server) waitWhile(d time.Duration, more func() bool) {
+	until := time.Now().Add(d) // before the timer starts: it must not ring early, it rings once
+	t := time.AfterFunc(d, func() { s.mu.Lock(); s.freed.Broadcast(); s.mu.Unlock() })
+	defer t.Stop()
+	for !s.stopping && time.Now().Before(until) && more() {
+		s.freed.Wait()
 	}
 }
 

@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sealmilter/sealmilter/auth"
 	"github.com/sealmilter/sealmilter/milter/client"
 	"github.com/sealmilter/sealmilter/policy"
 )
@@ -515,49 +514,6 @@ func TestUndecidedIsABug(t *testing.T) {
 	if a := l.one(outside(), mailFrom("a@sender.example")); a.Code != 451 {
 		t.Errorf("%d", a.Code)
 	}
-}
-
-func TestConnectionLimitKeepsServing(t *testing.T) {
-	l := newLab(t, func(_ *Setup, c *ServerConfig) { c.Connections, c.OutboundShare = 2, 0 })
-	a, b := l.session(outside()), l.session(outside())
-	third := make(chan error, 1)
-	go func() {
-		c, err := client.Dial("unix", l.path) // waits in the backlog
-		if err == nil {
-			defer c.Close()
-			err = c.Connect(outside())
-		}
-		third <- err
-	}()
-	l.send(b, mailFrom("a@sender.example"))
-	select {
-	case err := <-third:
-		t.Fatalf("a third connection got through: %v", err)
-	default:
-	}
-	a.Close()
-	if err := <-third; err != nil {
-		t.Error(err)
-	}
-}
-
-func FuzzFrames(f *testing.F) {
-	f.Add([]byte("\x00\x00\x00\x0dO\x00\x00\x00\x06\x00\x00\x01\xff\x00\x1f\xff\xff\x00\x00\x00\x04M<>\x00\x00\x00\x00\x01E"))
-	f.Add([]byte("\x00\x00\x00\x0dO\x00\x00\x00\x02\x00\x00\x00\x11\x00\x00\x00\x00\x00\x00\x00\x04M<>\x00\x00\x00\x00\x0bLFrom\x00a@b\x00\x00\x00\x00\x01A"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		set := &Setup{
-			AuthservID: "a.example", Rules: defaultRules(), Auth: &auth.Authenticator{}, Policy: accepting{},
-			Limits: Limits{FieldSize: 1 << 10, HeaderSize: 4 << 10, HeaderFields: 10}, Log: discard(),
-		}
-		w := newWire(&script{data: data}, longTimeouts(), 1<<16)
-		ses := &session{srv: NewServer(ServerConfig{}, set), w: w, ctx: context.Background()}
-		if err := ses.serve(); err != nil && strings.Contains(err.Error(), "panic") {
-			t.Fatal(err)
-		}
-		if ses.msg != nil {
-			t.Error("a message outlives its connection")
-		}
-	})
 }
 
 type accepting struct{}

@@ -32,7 +32,7 @@ var frameBufs = sync.Pool{New: func() any { b := make([]byte, 0, 64<<10); return
 // wire reads and writes milter frames: a 4-byte big-endian length that counts
 // the command byte, the command byte, the payload.
 //
-// Only the connection's own goroutine reads and writes; quiet and hurry may be
+// Only the connection's own goroutine reads and writes; waits and hurry may be
 // called from others.
 type wire struct {
 	conn     net.Conn
@@ -40,8 +40,9 @@ type wire struct {
 	timeouts Timeouts
 	max      int
 	out      []byte
-	// since is when the peer last completed a frame, in Unix nanoseconds.
-	since atomic.Int64
+	// Since when the peer is waited for, in Unix nanoseconds: since between two
+	// frames, began in the middle of one; 0 when it waits for us.
+	since, began atomic.Int64
 	// hurried caps the wait between transactions once the server is stopping, in
 	// nanoseconds; open says that a transaction is under way.
 	hurried atomic.Int64
@@ -74,7 +75,9 @@ func (w *wire) read(first bool) (frame, error) {
 	if first {
 		idle = w.timeouts.First
 	}
-	until := time.Now().Add(idle)
+	now := time.Now()
+	w.since.Store(now.UnixNano())
+	until := now.Add(idle)
 	if w.r.Buffered() < 5 {
 		w.conn.SetReadDeadline(until)
 		// Looked at after the deadline was set, so that a hurry at the same time
@@ -94,8 +97,9 @@ func (w *wire) read(first bool) (frame, error) {
 		}
 		w.conn.SetReadDeadline(until)
 	}
+	defer w.began.Store(0)
 	if w.r.Buffered() < 5 {
-		w.conn.SetReadDeadline(time.Now().Add(w.timeouts.Frame))
+		w.beginFrame()
 	}
 	head, err := w.r.Peek(5)
 	if err != nil {
@@ -115,15 +119,22 @@ func (w *wire) read(first bool) (frame, error) {
 		}
 		f.data = (*f.buf)[:n-1]
 		if w.r.Buffered() < int(n-1) {
-			w.conn.SetReadDeadline(time.Now().Add(w.timeouts.Frame))
+			w.beginFrame()
 		}
 		if _, err := io.ReadFull(w.r, f.data); err != nil {
 			f.release()
 			return frame{}, stalled(err)
 		}
 	}
-	w.since.Store(time.Now().UnixNano())
+	w.since.Store(0)
 	return f, nil
+}
+
+// beginFrame gives the rest of a frame its time.
+func (w *wire) beginFrame() {
+	now := time.Now()
+	w.began.CompareAndSwap(0, now.UnixNano())
+	w.conn.SetReadDeadline(now.Add(w.timeouts.Frame))
 }
 
 func stalled(err error) error {
@@ -158,8 +169,17 @@ func (w *wire) flush() error {
 	return err
 }
 
-// quiet returns how long ago the last frame was completed.
-func (w *wire) quiet(now time.Time) time.Duration { return now.Sub(time.Unix(0, w.since.Load())) }
+// waits returns how long we have been waiting for the peer, and whether it is
+// for the rest of a frame; 0 when it waits for us.
+func (w *wire) waits(now time.Time) (d time.Duration, inFrame bool) {
+	if t := w.began.Load(); t != 0 {
+		return now.Sub(time.Unix(0, t)), true
+	}
+	if t := w.since.Load(); t != 0 {
+		return now.Sub(time.Unix(0, t)), false
+	}
+	return 0, false
+}
 
 // hurry makes the wait for the next transaction end after d at the latest.
 func (w *wire) hurry(d time.Duration) {

@@ -141,6 +141,41 @@ func TestStandards(t *testing.T) {
 	}
 }
 
+// securityTest names a test on docs/security.md: `folder` TestName, or TestName
+// alone for the folder that was named last.
+var securityTest = regexp.MustCompile("(?:`([a-z]+(?:/[a-z]+)*)` )?\\b((?:Test|Fuzz)[A-Z]\\w+)")
+
+// missingTests lists the tests that a page names and that do not exist.
+func (repo *tree) missingTests(text string) (named int, missing []string) {
+	folder := ""
+	for _, m := range securityTest.FindAllStringSubmatch(text, -1) {
+		if m[1] != "" {
+			folder = m[1]
+		}
+		named++
+		if !repo.hasTest(map[string]bool{folder: true}, m[2], "") {
+			missing = append(missing, folder+" "+m[2])
+		}
+	}
+	return named, missing
+}
+
+// TestSecurityPage: every test that docs/security.md names exists.
+func TestSecurityPage(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "docs/security.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	named, missing := newTree(root).missingTests(string(text))
+	if named < 15 || len(missing) > 0 {
+		t.Errorf("docs/security.md names %d tests; there is no %q", named, missing)
+	}
+	// It must be able to fail.
+	if _, missing := newTree(root).missingTests("`internal/archtest` TestSecurityPage, TestOfNothing"); len(missing) != 1 {
+		t.Errorf("missing %q", missing)
+	}
+}
+
 // The check itself must be able to fail.
 func TestStandardsRefuses(t *testing.T) {
 	dir := t.TempDir()

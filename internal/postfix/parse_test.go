@@ -112,6 +112,10 @@ func TestExpand(t *testing.T) {
 		}
 	}
 	_ = v.Expand("$loop") // ends
+	v = Values{"a": strings.Repeat("$a", 8)}
+	if got := v.Expand("$a"); len(got) > 1<<16 {
+		t.Errorf("%d bytes of a parameter that grows when it is expanded", len(got))
+	}
 }
 
 // master(5): the default of the chroot column changed with 3.0.

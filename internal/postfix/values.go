@@ -22,12 +22,19 @@ func ParseValues(out string) Values {
 
 // Expand puts values in the place of $name, ${name} and $(name). Conditional
 // forms stay as they are.
-func (v Values) Expand(s string) string { return v.expand(s, 0) }
+func (v Values) Expand(s string) string {
+	left := maxReferences
+	return v.expand(s, 0, &left)
+}
 
-// maxDepth ends a loop of parameters that name each other.
-const maxDepth = 10
+const (
+	// maxDepth ends a loop of parameters that name each other.
+	maxDepth = 10
+	// maxReferences ends one that grows on the way: a = $a$a.
+	maxReferences = 1000
+)
 
-func (v Values) expand(s string, depth int) string {
+func (v Values) expand(s string, depth int, left *int) string {
 	if depth > maxDepth || !strings.Contains(s, "$") {
 		return s
 	}
@@ -44,10 +51,11 @@ func (v Values) expand(s string, depth int) string {
 		case strings.HasPrefix(after, "$"): // $$ is one $
 			b.WriteByte('$')
 			rest = after[1:]
-		case name == "" || !known:
+		case name == "" || !known || *left == 0:
 			b.WriteString("$" + after[:len(after)-len(rest)])
 		default:
-			b.WriteString(v.expand(value, depth+1))
+			*left--
+			b.WriteString(v.expand(value, depth+1, left))
 		}
 		s = rest
 	}

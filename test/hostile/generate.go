@@ -165,7 +165,7 @@ func (g maker) replay() Case {
 	k := edKey("bank.example")
 	m = m.signed(k, g.times(rightTags(k, "bank.example", "e", names)))
 	before := m
-	name, spoiled := "replay", false
+	name, spoiled, another := "replay", false, false
 	for range g.rng.IntN(3) {
 		part := g.pick("body", "subject", "second-subject", "second-to", "refolded", "second-from", "from", "reply-to", "content-type", "cut-signature", "name-case")
 		name += "+" + part
@@ -187,7 +187,7 @@ func (g maker) replay() Case {
 			m = g.hide(m) // what the bank signed, and who is displayed says the rest
 		case "from":
 			m = m.set("From", " "+g.oddFrom(victim))
-			spoiled = spoiled || strings.Join(strings.Fields(m.Fields[m.place("From")].Value), " ") != victim
+			another = strings.Join(strings.Fields(m.Fields[m.place("From")].Value), " ") != victim // may be put back
 		case "reply-to":
 			m = m.add("Reply-To", " "+attacker)
 		case "content-type":
@@ -201,7 +201,7 @@ func (g maker) replay() Case {
 			}
 		}
 	}
-	if !spoiled {
+	if !spoiled && !another {
 		m = m.truly("bank.example")
 	}
 	return g.finish(name, m.truly("attacker.example"))
