@@ -188,27 +188,52 @@ func (z *Zone) lookup(ctx context.Context, name, typ string) ([]string, error) {
 	z.asked = append(z.asked, typ+" "+name)
 	n := zoneName(name)
 	for range 10 {
-		for _, t := range []string{typ, "*"} {
-			if err := z.fails[zoneKey{n, t}]; err != nil {
-				return fail(err)
-			}
-		}
-		if !z.names[n] {
-			n = z.wildcard(n)
-		}
-		if r := z.records[zoneKey{n, typ}]; len(r) > 0 {
+		r, alias, err := z.step(n, typ)
+		switch {
+		case err != nil:
+			return fail(err)
+		case len(r) > 0:
 			return r, nil
 		}
-		target := z.records[zoneKey{n, "CNAME"}]
-		if len(target) == 0 {
-			if z.names[n] {
-				return fail(ErrNoData)
-			}
-			return fail(ErrNXDomain)
-		}
-		n = zoneName(target[0])
+		n = zoneName(alias[0])
 	}
 	return fail(fmt.Errorf("%w: CNAME loop", ErrTemporary))
+}
+
+// step is what stands at n itself: records of typ, else a CNAME record, else
+// the reason why there is neither.
+func (z *Zone) step(n, typ string) (records, alias []string, err error) {
+	for _, t := range []string{typ, "*"} {
+		if err := z.fails[zoneKey{n, t}]; err != nil {
+			return nil, nil, err
+		}
+	}
+	if !z.names[n] {
+		n = z.wildcard(n)
+	}
+	if r := z.records[zoneKey{n, typ}]; len(r) > 0 {
+		return r, nil, nil
+	}
+	if a := z.records[zoneKey{n, "CNAME"}]; len(a) > 0 {
+		return nil, a, nil
+	}
+	if z.names[n] {
+		return nil, nil, ErrNoData
+	}
+	return nil, nil, ErrNXDomain
+}
+
+// Alias returns where a question for name and typ goes on: the target of the
+// CNAME record there, without a trailing dot; ok is false where there is none.
+// The look-ups follow aliases by themselves; a DNS server has to show them.
+func (z *Zone) Alias(name, typ string) (target string, ok bool) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	_, alias, _ := z.step(zoneName(name), typ)
+	if len(alias) == 0 {
+		return "", false
+	}
+	return strings.TrimSuffix(alias[0], "."), true
 }
 
 // wildcard returns the owner that RFC 4592 would synthesise n from, or n.

@@ -180,6 +180,39 @@ func TestZoneAnswer(t *testing.T) {
 	}
 }
 
+func TestZoneAlias(t *testing.T) {
+	z := MustZone(sampleZone + "records.example CNAME other.example\nrecords.example TXT first\nroot.example CNAME .\n*.many.example CNAME Other.Example.\n")
+	for question, want := range map[string]string{
+		"A www.good.example":    "mail.good.example",
+		"A WWW.good.example.":   "mail.good.example",
+		"A far.good.example":    "www.good.example", // one step, without the dot
+		"TXT bad.good.example":  "gone.example",
+		"A loop.example":        "pool.example",
+		"A x.many.example":      "Other.Example",
+		"A root.example":        "",
+		"A records.example":     "other.example",
+		"TXT records.example":   "none", // as the look-ups have it
+		"A mail.good.example":   "none",
+		"TXT mail.good.example": "none",
+		"A nothing.example":     "none",
+		"TXT broken.example":    "none",
+		"TXT to.broken.example": "broken.example",
+		"TXT slow.example":      "none",
+	} {
+		typ, name, _ := strings.Cut(question, " ")
+		got, ok := z.Alias(name, typ)
+		if !ok && got == "" {
+			got = "none"
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", question, got, want)
+		}
+	}
+	if asked := z.Asked(); len(asked) != 0 {
+		t.Errorf("counted as questions: %q", asked)
+	}
+}
+
 func TestZoneMistakes(t *testing.T) {
 	for text, want := range map[string]string{
 		"\nx.example TXT":                              "zone line 2: want NAME TYPE DATA",

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,7 +20,7 @@ type program struct {
 	in  io.Writer
 	out io.Reader
 	cmd *exec.Cmd
-	log lockedBuffer
+	log string // the file with what it says on stderr
 }
 
 // needProgram starts a script of testdata with an interpreter from Debian.
@@ -33,7 +34,12 @@ func needProgram(t *testing.T, pkg, interpreter, flag, probe, script string) *pr
 		}
 		t.Skip(why)
 	}
-	p := &program{cmd: exec.Command(interpreter, "testdata/"+script)}
+	p := &program{cmd: exec.Command(interpreter, "testdata/"+script), log: filepath.Join(t.TempDir(), "stderr")}
+	stderr, err := os.Create(p.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stderr.Close()
 	in, err := p.cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -41,7 +47,7 @@ func needProgram(t *testing.T, pkg, interpreter, flag, probe, script string) *pr
 	if p.out, err = p.cmd.StdoutPipe(); err != nil {
 		t.Fatal(err)
 	}
-	p.in, p.cmd.Stderr = in, &p.log
+	p.in, p.cmd.Stderr = in, stderr
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	p.cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
 	if err := p.cmd.Start(); err != nil {
@@ -52,11 +58,19 @@ func needProgram(t *testing.T, pkg, interpreter, flag, probe, script string) *pr
 		if err := p.cmd.Wait(); err != nil {
 			t.Errorf("%s: %v", script, err)
 		}
-		if said := strings.TrimSpace(p.log.String()); said != "" {
+		if said := strings.TrimSpace(p.said()); said != "" {
 			t.Errorf("%s said: %.2000s", script, said)
 		}
 	})
 	return p
+}
+
+func (p *program) said() string {
+	b, err := os.ReadFile(p.log)
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
 }
 
 // ask sends a request with the text that it is about, and reads the answer.
@@ -72,7 +86,7 @@ func (p *program) ask(request any, text string, answer any) error {
 	}
 	var size [4]byte
 	if _, err := io.ReadFull(p.out, size[:]); err != nil {
-		return fmt.Errorf("%s does not answer: %w: %.2000s", p.cmd.Args[1], err, p.log.String())
+		return fmt.Errorf("%s does not answer: %w: %.2000s", p.cmd.Args[1], err, p.said())
 	}
 	data := make([]byte, binary.BigEndian.Uint32(size[:]))
 	if _, err := io.ReadFull(p.out, data); err != nil {

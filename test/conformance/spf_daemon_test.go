@@ -4,17 +4,21 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/sealmilter/sealmilter/milter/client"
+	"github.com/sealmilter/sealmilter/test/daemon"
+	"github.com/sealmilter/sealmilter/test/faultdns"
 	"github.com/sealmilter/sealmilter/test/spfsuite"
 )
 
 // spfConfig checks SPF only, and shows the sender's explanation.
 const spfConfig = `
-authserv_id: %s
 dns: {servers: ["%s"], timeout: %s}
 outbound: {local: false}
 verify: {dkim: false, dmarc: false, iprev: false}
@@ -34,16 +38,12 @@ const spfMail = "From: a@sender.example\r\nTo: b@receiver.example\r\nSubject: a 
 // be put to a milter, so none is left out.
 func TestSPFSuiteThroughDaemon(t *testing.T) {
 	t.Parallel() // most of it is waiting
-	binary := buildDaemon(t)
-	scenarios := startScenarios(t, false)
-	var daemons []*daemon
-	for _, s := range scenarios {
-		daemons = append(daemons, startDaemon(t, binary, fmt.Sprintf(spfConfig, spfReceiver, s.server.addr, s.timeout())))
-	}
+	scenarios := startScenarios(t, faultdns.None)
+	daemons := startDaemons(t, scenarios)
 	checkSuite(t, scenarios, func(_ spfScenario, i int, name string, c spfsuite.Case) spfOutcome {
 		o, err := throughMilter(daemons[i], c)
 		if err != nil {
-			return spfOutcome{err: fmt.Errorf("%w; the daemon's log: %s", err, daemons[i].log.String())}
+			return spfOutcome{err: fmt.Errorf("%w; the daemon's log: %s", err, daemons[i].Log())}
 		}
 		// RFC 8601 §2.7.2: the identity that gave the result, without local-part.
 		if want := wantIdentity(name, c); o.identity != want {
@@ -53,9 +53,46 @@ func TestSPFSuiteThroughDaemon(t *testing.T) {
 	})
 }
 
+// startDaemons runs a daemon for each scenario until the test ends, which it
+// must in order.
+func startDaemons(t *testing.T, scenarios []spfScenario) []*daemon.Daemon {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "smconf") // short: a socket's path has 108 bytes
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	binary, err := daemon.Build(dir, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []*daemon.Daemon
+	for i, s := range scenarios {
+		o := daemon.Options{Binary: binary, Dir: filepath.Join(dir, strconv.Itoa(i)), AuthservID: spfReceiver,
+			More: fmt.Sprintf(spfConfig, s.server.Addr(), s.timeout())}
+		if err := os.Mkdir(o.Dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		d, err := daemon.Start(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if why := d.Misbehaved(); why != "" {
+				t.Errorf("the daemon: %s", why)
+			}
+			if err := d.Stop(); err != nil {
+				t.Errorf("the daemon: %v", err)
+			}
+		})
+		all = append(all, d)
+	}
+	return all
+}
+
 // throughMilter plays the case's SMTP session.
-func throughMilter(d *daemon, c spfsuite.Case) (spfOutcome, error) {
-	s, err := client.Dial("unix", d.socket)
+func throughMilter(d *daemon.Daemon, c spfsuite.Case) (spfOutcome, error) {
+	s, err := client.Dial("unix", d.Socket)
 	if err != nil {
 		return spfOutcome{}, err
 	}

@@ -7,8 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sealmilter/sealmilter/auth/resolve"
 	"github.com/sealmilter/sealmilter/auth/spf"
 	"github.com/sealmilter/sealmilter/internal/dnsclient"
+	"github.com/sealmilter/sealmilter/test/faultdns"
 	"github.com/sealmilter/sealmilter/test/spfsuite"
 )
 
@@ -27,23 +29,27 @@ type spfOutcome struct {
 	err                 error
 }
 
-// spfScenario is a scenario with a name server of its own.
+// spfScenario is a scenario with a DNS server of its own.
 type spfScenario struct {
 	spfsuite.Scenario
-	server *nameserver
+	server *faultdns.Server
 }
 
-func startScenarios(t *testing.T, onlyTCP bool) []spfScenario {
+// startScenarios serves them with the same fault for every question.
+func startScenarios(t *testing.T, fault faultdns.Fault) []spfScenario {
 	t.Helper()
 	var all []spfScenario
 	for _, s := range spfsuite.Load(t, "rfc7208-tests.yml") {
-		ns := newNameserver()
-		ns.onlyTCP = onlyTCP
-		if err := s.Records(ns.add); err != nil {
+		zone := &resolve.Zone{}
+		if err := s.Records(zone.Add); err != nil {
 			t.Fatal(err)
 		}
-		ns.start(t)
-		all = append(all, spfScenario{s, ns})
+		server, err := faultdns.Start(zone, func(string, string) faultdns.Fault { return fault })
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(server.Close)
+		all = append(all, spfScenario{s, server})
 	}
 	return all
 }
@@ -106,12 +112,12 @@ func checkSuite(t *testing.T, scenarios []spfScenario, check func(s spfScenario,
 // TestSPFSuiteOverDNS is openspf's suite with real DNS packets, over UDP and
 // with every answer truncated, so that it is asked for again over TCP.
 func TestSPFSuiteOverDNS(t *testing.T) {
-	for name, onlyTCP := range map[string]bool{"UDP": false, "TCP": true} {
+	for name, fault := range map[string]faultdns.Fault{"UDP": faultdns.None, "TCP": faultdns.OnlyTCP} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // most of it is waiting
-			checkSuite(t, startScenarios(t, onlyTCP), func(s spfScenario, _ int, _ string, c spfsuite.Case) spfOutcome {
+			checkSuite(t, startScenarios(t, fault), func(s spfScenario, _ int, _ string, c spfsuite.Case) spfOutcome {
 				// A client for each case: no answer comes from a cache.
-				dnsc, err := dnsclient.New(dnsclient.Config{Servers: []string{s.server.addr}, Timeout: s.timeout()})
+				dnsc, err := dnsclient.New(dnsclient.Config{Servers: []string{s.server.Addr()}, Timeout: s.timeout()})
 				if err != nil {
 					return spfOutcome{err: err}
 				}

@@ -24,7 +24,7 @@ import (
 // Server is a running DNS server. Make it with Start, end it with Close.
 type Server struct {
 	addr  string
-	zone  resolve.Resolver
+	zone  *resolve.Zone
 	fault func(name, qtype string) Fault
 
 	udp  net.PacketConn
@@ -41,7 +41,7 @@ type Server struct {
 // Start serves zone. fault says what goes wrong with a question (the name as
 // raw bytes, lower case, without a trailing dot; the type as "TXT"); nil:
 // nothing ever does.
-func Start(zone resolve.Resolver, fault func(name, qtype string) Fault) (*Server, error) {
+func Start(zone *resolve.Zone, fault func(name, qtype string) Fault) (*Server, error) {
 	if fault == nil {
 		fault = func(string, string) Fault { return None }
 	}

@@ -84,15 +84,15 @@ var right = map[string]string{
 }
 
 func TestZoneIsServed(t *testing.T) {
-	for _, fault := range []faultdns.Fault{faultdns.None, faultdns.AD} {
+	for fault, packets := range map[faultdns.Fault]int64{faultdns.None: 5, faultdns.AD: 5, faultdns.OnlyTCP: 10} {
 		c, s := client(t, fault, 20*time.Second)
 		for typ, got := range lookups(t, c) {
 			if got != right[typ] {
 				t.Errorf("%q %s: %q, want %q", fault, typ, got, right[typ])
 			}
 		}
-		if s.Questions() != 5 || s.Packets() != 5 {
-			t.Errorf("%d questions, %d packets", s.Questions(), s.Packets())
+		if s.Questions() != 5 || s.Packets() != packets {
+			t.Errorf("%q: %d questions, %d packets, want %d", fault, s.Questions(), s.Packets(), packets)
 		}
 	}
 }

@@ -18,7 +18,7 @@ import (
 // Fault is what goes wrong with one question.
 type Fault string
 
-// The faults. All but AD leave the asker without the records.
+// The faults. All but OnlyTCP and AD leave the asker without the records.
 const (
 	None      Fault = ""           // the zone's answer
 	Silence   Fault = "silence"    // no answer at all, to TCP neither
@@ -28,6 +28,7 @@ const (
 	Refused   Fault = "refused"    // RCODE 5
 	WrongID   Fault = "wrong id"   // the right answer under another id, and nothing else
 	WrongName Fault = "wrong name" // the right answer to another question
+	OnlyTCP   Fault = "only tcp"   // truncated, and TCP gives the zone's answer
 	NoTCP     Fault = "no tcp"     // truncated, and TCP closes at once
 	CutTCP    Fault = "cut tcp"    // truncated, and TCP ends in the middle of the answer
 	Chain     Fault = "chain"      // an alias of a name that is an alias, without end
@@ -102,7 +103,7 @@ func (s *Server) plan(req *dns.Msg, tcp bool) plan {
 		other := "loop." + strings.TrimPrefix(q.Name, "loop.")
 		m.Answer = []dns.RR{alias(q.Name, other), alias(other, q.Name)}
 		return plan{packets: pack(m)}
-	case Drip, NoTCP, CutTCP, Huge:
+	case OnlyTCP, Drip, NoTCP, CutTCP, Huge:
 		if !tcp {
 			return truncated()
 		}
@@ -145,12 +146,13 @@ func (s *Server) plan(req *dns.Msg, tcp bool) plan {
 	return p
 }
 
-// answer puts the zone's answer into m; false is the zone's "!timeout".
+// answer puts the zone's answer into m, aliases first; false is the zone's
+// "!timeout".
 func (s *Server) answer(m *dns.Msg, q dns.Question, name, qtype string) bool {
 	ctx := context.Background()
 	var err error
 	add := func(rr dns.RR) { m.Answer = append(m.Answer, rr) }
-	h := head(q.Name, q.Qtype)
+	h := head(s.aliases(m, q.Name, name, qtype), q.Qtype)
 	switch qtype {
 	case "TXT":
 		var a resolve.Answer[string]
@@ -175,7 +177,7 @@ func (s *Server) answer(m *dns.Msg, q dns.Question, name, qtype string) bool {
 		var a resolve.Answer[resolve.MX]
 		a, err = s.zone.LookupMX(ctx, name)
 		for _, mx := range a.Records {
-			add(&dns.MX{Hdr: h, Preference: mx.Preference, Mx: dns.Fqdn(mx.Host)})
+			add(&dns.MX{Hdr: h, Preference: mx.Preference, Mx: wire(mx.Host)})
 		}
 	case "PTR":
 		ip, ok := address(name)
@@ -186,7 +188,7 @@ func (s *Server) answer(m *dns.Msg, q dns.Question, name, qtype string) bool {
 		var a resolve.Answer[string]
 		a, err = s.zone.LookupPTR(ctx, ip)
 		for _, host := range a.Records {
-			add(&dns.PTR{Hdr: h, Ptr: dns.Fqdn(host)})
+			add(&dns.PTR{Hdr: h, Ptr: wire(host)})
 		}
 	default:
 		m.Rcode = dns.RcodeNotImplemented
@@ -204,6 +206,21 @@ func (s *Server) answer(m *dns.Msg, q dns.Question, name, qtype string) bool {
 		m.Rcode = dns.RcodeServerFailure
 	}
 	return true
+}
+
+// aliases puts those on the way from owner, which is name in the library's form,
+// to the records into m, and returns the last target. Where they go in circles
+// the zone says so of its own.
+func (s *Server) aliases(m *dns.Msg, owner, name, qtype string) string {
+	for range 10 {
+		target, ok := s.zone.Alias(name, qtype)
+		if !ok {
+			break
+		}
+		m.Answer = append(m.Answer, alias(owner, wire(target)))
+		owner, name = wire(target), target
+	}
+	return owner
 }
 
 func pack(m *dns.Msg) [][]byte {
@@ -250,14 +267,19 @@ func filler(q dns.Question, i int) dns.RR {
 	return &dns.TXT{Hdr: h, Txt: []string{fmt.Sprint(i)}}
 }
 
-// pieces cuts a record into character-strings, escaped as the library wants them.
+// pieces cuts a record into character-strings, escaped as the library wants
+// them: into two at least, so that whoever asks has to join them
+// (RFC 7208 §3.3, RFC 6376 §3.6.2.2).
 func pieces(txt string) []string {
 	out := []string{}
-	for len(txt) > 255 {
-		out, txt = append(out, escape(txt[:255])), txt[255:]
+	for n := min(255, (len(txt)+1)/2); len(txt) > n; {
+		out, txt = append(out, escape(txt[:n])), txt[n:]
 	}
 	return append(out, escape(txt))
 }
+
+// wire is a name of the zone in the library's form.
+func wire(name string) string { return escape(name) + "." }
 
 func escape(s string) string {
 	var b strings.Builder

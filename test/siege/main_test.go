@@ -83,7 +83,7 @@ func startAs(t testing.TB, o daemon.Options) *daemon.Daemon {
 	return d
 }
 
-func serve(t testing.TB, zone resolve.Resolver, fault func(name, qtype string) faultdns.Fault) *faultdns.Server {
+func serve(t testing.TB, zone *resolve.Zone, fault func(name, qtype string) faultdns.Fault) *faultdns.Server {
 	t.Helper()
 	s, err := faultdns.Start(zone, fault)
 	if err != nil {
