@@ -60,7 +60,8 @@ func Build(dir string, race bool) (string, error) {
 	return bin, nil
 }
 
-// Start runs the daemon and waits until it accepts connections.
+// Start runs the daemon and waits until it accepts connections, and questions
+// for its metrics.
 func Start(o Options) (*Daemon, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -96,8 +97,7 @@ func Start(o Options) (*Daemon, error) {
 		close(d.ended)
 	}()
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		if c, err := net.Dial("unix", d.Socket); err == nil {
-			c.Close()
+		if accepts("unix", d.Socket) && accepts("tcp", d.metrics) {
 			return d, nil
 		}
 		select {
@@ -109,6 +109,14 @@ func Start(o Options) (*Daemon, error) {
 			return nil, errors.Join(fmt.Errorf("the daemon does not accept\n%s", d.Log()), d.Stop())
 		}
 	}
+}
+
+func accepts(network, addr string) bool {
+	c, err := net.Dial(network, addr)
+	if err == nil {
+		c.Close()
+	}
+	return err == nil
 }
 
 // Stop ends the daemon as an init system would. The error is its own, or says
