@@ -4,7 +4,7 @@
 # Postfix comes, goes and comes again. Then the rpm is installed, verified and
 # erased in a root of its own. Needs root, debootstrap, systemd-container and rpm;
 # `apt-get install` brings what is missing. One run at a time; another waits.
-# Exit status 75: this machine cannot boot a container at all.
+# Exit status 75: this machine cannot make a Debian tree, or not boot one at all.
 # usage: run.sh [deb|late|rpm]
 #
 #   LAB     folder for the Debian tree, which is kept (default /var/tmp/sealmilter-packages)
@@ -49,7 +49,7 @@ if [ ! -e "$tree/.complete" ]; then
 	rm -rf "$tree"
 	mirror=${MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 2>/dev/null | head -1)}
 	debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,postfix "$SUITE" "$tree" ${mirror:+"$mirror"} >"$LAB/debootstrap.log" 2>&1 ||
-		{ tail -20 "$LAB/debootstrap.log"; exit 1; }
+		{ tail -20 "$LAB/debootstrap.log"; exit 75; }
 	touch "$tree/.complete"
 fi
 
