@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sealmilter/sealmilter/auth/header"
+	"github.com/sealmilter/sealmilter/auth/resolve"
 )
 
 // Limits of what ParseAuthor keeps of a From field. The whole field is parsed
@@ -295,7 +296,7 @@ func (p *mailboxParser) domain(raw string) (string, error) {
 		return d, nil
 	}
 	d, err := canonicalName(raw)
-	if err != nil {
+	if err != nil || resolve.FakeALabel(d) {
 		return "", errors.New("invalid domain in the From field")
 	}
 	p.raw[raw] = d

@@ -120,6 +120,8 @@ func TestParseAuthorRefuses(t *testing.T) {
 		"no domain in brackets":       {" Kim <a@>", "without a domain"},
 		"two at signs":                {" a@b@example.com", "two @"},
 		"empty label":                 {" a@example..com", "invalid domain"},
+		"an A-label of nothing":       {" a@xn--.example.com", "invalid domain"},
+		"an A-label of ASCII":         {" a@XN--example-.com", "invalid domain"},
 		"underscore is fine, * not":   {" a@*.example.com", "invalid domain"},
 		"slash in the domain":         {" a@example.com/x", "invalid domain"},
 		"zero-width space":            {" a@example\u200b.com", "invisible"},

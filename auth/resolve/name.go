@@ -126,3 +126,19 @@ func asciiLower(s string) string {
 	}
 	return s
 }
+
+// FakeALabel reports a label of a canonical name that looks like an A-label and
+// stands for ASCII text or for nothing (RFC 5890 §2.3.2.1: it is none): readers
+// that decode it without a second look show "xn--bank-.example" as bank.example.
+func FakeALabel(name string) bool {
+	for label := range strings.SplitSeq(name, ".") {
+		if !strings.HasPrefix(label, "xn--") {
+			continue
+		}
+		u, err := idna.Punycode.ToUnicode(label)
+		if err == nil && !strings.ContainsFunc(u, func(r rune) bool { return r >= utf8.RuneSelf }) {
+			return true
+		}
+	}
+	return false
+}

@@ -36,6 +36,21 @@ func TestCanonicalName(t *testing.T) {
 	}
 }
 
+func TestFakeALabel(t *testing.T) {
+	for name, want := range map[string]bool{
+		"xn--bank-.example":     true,
+		"mail.xn--.example":     true,
+		"xn--bcher-kva.example": false,
+		"xn--i-7iq.ws":          false, // I♥: IDNA 2008 refuses it, and it is in use
+		"xn--99999999.example":  false, // nobody can decode it
+		"xnbank-.example":       false,
+	} {
+		if got := FakeALabel(name); got != want {
+			t.Errorf("FakeALabel(%q) = %v", name, got)
+		}
+	}
+}
+
 func TestCanonicalNameRefuses(t *testing.T) {
 	for _, tt := range []struct{ name, in, want string }{
 		{"empty", "", "empty domain name"},

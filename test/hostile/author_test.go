@@ -147,6 +147,7 @@ func TestAddressesInFrom(t *testing.T) {
 		"encoded local part":                {"=?utf-8?Q?ceo=40bank.example=2C?=@attacker.example", "encoded word in an address"},
 		"text before a bare address":        {"ceo eve@attacker.example", "white space or comment in an address"},
 		"empty label":                       {"ceo@bank..example", "invalid domain in the From field"},
+		"an A-label that reads bank":        {"ceo@xn--bank-.example", "invalid domain in the From field"},
 		"a slash in the domain":             {"ceo@bank.example/.attacker.example", "invalid domain in the From field"},
 	} {
 		cases = append(cases, hostile{name: name, m: eve(c[0]), reply: unusable, results: none(c[1])})
@@ -157,7 +158,6 @@ func TestAddressesInFrom(t *testing.T) {
 	for name, c := range map[string][2]string{
 		"Cyrillic а":               {"ceo@bаnk.example", "xn--bnk-6cd.example"},
 		"punycode of it":           {"ceo@xn--bnk-6cd.example", "xn--bnk-6cd.example"},
-		"an A-label that is none":  {"ceo@xn--bank-.example", "xn--bank-.example"},
 		"one letter more":          {"ceo@bankk.example", "bankk.example"},
 		"a number for a letter":    {"ceo@b4nk.example", "b4nk.example"},
 		"an address without [ ]":   {"ceo@192.0.2.10", "192.0.2.10"},
