@@ -26,14 +26,20 @@ test: packages-installed lint unit e2e
 packages-installed:
 	$(SUDO) test/e2e/install-packages.sh
 
-lint: bin/staticcheck
+lint: bin/staticcheck bin/govulncheck
 	@out=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "not gofmt'ed: $$out"; exit 1; }
 	$(GO) vet ./...
 	$(GO) vet -tags e2e ./test/...
 	bin/staticcheck ./...
+	bin/staticcheck -tags e2e ./test/...
+	$(GO) mod tidy -diff
+	tools/vulncheck.sh
 
 bin/staticcheck: tools/go.mod tools/go.sum
 	cd tools && $(GO) build -o ../bin/staticcheck honnef.co/go/tools/cmd/staticcheck
+
+bin/govulncheck: tools/go.mod tools/go.sum
+	cd tools && $(GO) build -o ../bin/govulncheck golang.org/x/vuln/cmd/govulncheck
 
 unit:
 	$(GO) test -race -shuffle=on ./...

@@ -135,8 +135,10 @@ func FakeALabel(name string) bool {
 		if !strings.HasPrefix(label, "xn--") {
 			continue
 		}
+		// Newer versions of the library call it an error, and decode it all the
+		// same; what cannot be decoded stays as it is, for readers as well.
 		u, err := idna.Punycode.ToUnicode(label)
-		if err == nil && !strings.ContainsFunc(u, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		if (err == nil || u != label) && !strings.ContainsFunc(u, func(r rune) bool { return r >= utf8.RuneSelf }) {
 			return true
 		}
 	}

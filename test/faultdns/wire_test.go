@@ -110,7 +110,7 @@ func TestOddNames(t *testing.T) {
 			}
 			mx, err := c.LookupMX(t.Context(), asked)
 			if err != nil || len(mx.Records) != 1 || mx.Records[0].Host != name {
-				t.Errorf("%q MX: %q, %v", asked, mx.Records, err)
+				t.Errorf("%q MX: %v, %v", asked, mx.Records, err)
 			}
 		}
 	}
