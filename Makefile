@@ -5,7 +5,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 SUDO    := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
-.PHONY: build demo test packages-installed unit conformance e2e lint bench fuzz hostile install clean
+.PHONY: build demo test packages-installed unit conformance e2e lint bench fuzz hostile mutate install clean
 
 build: bin/sealmilter
 
@@ -63,6 +63,11 @@ bench:
 # The figures of docs/security.md, in full size, with limits of time and memory.
 hostile:
 	$(GO) test -count=1 -timeout 30m -v ./test/siege -full
+
+# Changes the code that docs/standards.md names, line by line, and reports what
+# no test of its row notices; half an hour.
+mutate:
+	$(GO) run ./test/mutate
 
 FUZZTIME ?= 30s
 fuzz:

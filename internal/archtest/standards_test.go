@@ -3,42 +3,17 @@ package archtest
 import (
 	"fmt"
 	"os"
-	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/sealmilter/sealmilter/test/standards"
 )
 
 // root is the repository, seen from this folder.
 const root = "../.."
-
-// standardsRow is a row of docs/standards.md: its last two cells.
-type standardsRow struct {
-	line        int
-	file, tests string
-}
-
-func standardsRows(text string) []standardsRow {
-	var rows []standardsRow
-	n := 0
-	for line := range strings.Lines(text) {
-		n++
-		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
-		if len(cells) < 3 || strings.Contains(line, "|---") || strings.TrimSpace(cells[len(cells)-1]) == "test" {
-			continue
-		}
-		rows = append(rows, standardsRow{n, strings.TrimSpace(cells[len(cells)-2]), strings.TrimSpace(cells[len(cells)-1])})
-	}
-	return rows
-}
-
-var (
-	// `path` name name
-	fileItem = regexp.MustCompile("^`([^`]+)`((?: \\w+)*)$")
-	// `folder` TestName "text of a case"
-	testItem = regexp.MustCompile("^(?:`([^`]+)` )?((?:Test|Fuzz|Benchmark)\\w+)(?: \"([^\"]+)\")?$")
-)
 
 // tree is a repository; the text of each folder's tests is read once.
 type tree struct {
@@ -49,55 +24,40 @@ type tree struct {
 func newTree(dir string) *tree { return &tree{dir, map[string]string{}} }
 
 // wrong says what a row names that does not exist.
-func (r standardsRow) wrong(repo *tree) []string {
-	var wrong []string
-	say := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
-	folders := map[string]bool{}
-	for item := range strings.SplitSeq(r.file, ", ") {
-		m := fileItem.FindStringSubmatch(item)
-		if m == nil {
-			say("%q is not `file` and names in it", item)
-			continue
-		}
-		folders[path.Dir(m[1])] = true
-		info, err := os.Stat(filepath.Join(repo.dir, m[1]))
+func wrong(r standards.Row, repo *tree) []string {
+	out := slices.Clone(r.Wrong)
+	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	for _, c := range r.Code {
+		info, err := os.Stat(filepath.Join(repo.dir, c.Path))
 		if err != nil {
-			say("no file %s", m[1])
+			say("no file %s", c.Path)
 			continue
 		}
 		if info.IsDir() {
 			continue
 		}
-		text, err := os.ReadFile(filepath.Join(repo.dir, m[1]))
-		for _, name := range strings.Fields(m[2]) {
+		text, err := os.ReadFile(filepath.Join(repo.dir, c.Path))
+		for _, name := range c.Names {
 			if found, _ := regexp.Match(`\b`+name+`\b`, text); err != nil || !found {
-				say("nothing called %s in %s", name, m[1])
+				say("nothing called %s in %s", name, c.Path)
 			}
 		}
 	}
-	if r.tests == "none" {
-		return wrong
-	}
-	for item := range strings.SplitSeq(r.tests, ", ") {
-		m := testItem.FindStringSubmatch(item)
-		if m == nil {
-			say("%q is not a test", item)
-			continue
+	for _, t := range r.Tests {
+		in := r.Folders()
+		if t.Folder != "" {
+			in = []string{t.Folder}
 		}
-		in := folders
-		if m[1] != "" {
-			in = map[string]bool{m[1]: true}
-		}
-		if !repo.hasTest(in, m[2], m[3]) {
-			say("no test %s", item)
+		if !repo.hasTest(in, t.Name, t.Case) {
+			say("no test %s", t)
 		}
 	}
-	return wrong
+	return out
 }
 
 // hasTest looks for a test function, and for the text of a case beside it.
-func (repo *tree) hasTest(folders map[string]bool, name, caseText string) bool {
-	for folder := range folders {
+func (repo *tree) hasTest(folders []string, name, caseText string) bool {
+	for _, folder := range folders {
 		if _, ok := repo.tests[folder]; !ok {
 			repo.tests[folder] = repo.read(folder)
 		}
@@ -129,14 +89,14 @@ func TestStandards(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows := standardsRows(string(text))
+	rows := standards.Rows(string(text))
 	if len(rows) < 100 {
 		t.Fatalf("only %d rows found", len(rows))
 	}
 	repo := newTree(root)
 	for _, r := range rows {
-		for _, w := range r.wrong(repo) {
-			t.Errorf("docs/standards.md:%d: %s", r.line, w)
+		for _, w := range wrong(r, repo) {
+			t.Errorf("docs/standards.md:%d: %s", r.Line, w)
 		}
 	}
 }
@@ -153,7 +113,7 @@ func (repo *tree) missingTests(text string) (named int, missing []string) {
 			folder = m[1]
 		}
 		named++
-		if !repo.hasTest(map[string]bool{folder: true}, m[2], "") {
+		if !repo.hasTest([]string{folder}, m[2], "") {
 			missing = append(missing, folder+" "+m[2])
 		}
 	}
@@ -209,12 +169,12 @@ func TestStandardsRefuses(t *testing.T) {
 		"| §1 | x | `a/a.go` |  |":                                         `"" is not a test`,
 		"| §1 | x | `a/a.go` | by hand |":                                  `"by hand" is not a test`,
 	} {
-		rows := standardsRows(head + row + "\n")
-		if len(rows) != 1 || rows[0].line != 3 {
+		rows := standards.Rows(head + row + "\n")
+		if len(rows) != 1 || rows[0].Line != 3 {
 			t.Errorf("%s: rows %v", row, rows)
 			continue
 		}
-		if got := strings.Join(rows[0].wrong(newTree(dir)), "; "); got != want {
+		if got := strings.Join(wrong(rows[0], newTree(dir)), "; "); got != want {
 			t.Errorf("%s: %q, want %q", row, got, want)
 		}
 	}
