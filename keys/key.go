@@ -1,7 +1,6 @@
 // Package keys is the safe: it loads the private DKIM keys of the domains that
-// we sign for, makes new ones, decides which key signs for an author domain,
-// and writes the DNS records that go with them (RFC 6376 §3.6, RFC 8301,
-// RFC 8463).
+// we sign for, makes new ones, and decides which key signs for an author domain
+// (RFC 8301, RFC 8463). The DNS records that go with them are keys/publish.
 //
 // A key lies in DIR/<domain>/<selector>.pem, PKCS#8 or PKCS#1, RSA or Ed25519.
 // Only load.go opens such files and only generate.go makes them. A loaded key

@@ -19,6 +19,7 @@ import (
 	"github.com/sealmilter/sealmilter/auth/dkim"
 	"github.com/sealmilter/sealmilter/auth/resolve"
 	"github.com/sealmilter/sealmilter/keys"
+	"github.com/sealmilter/sealmilter/keys/publish"
 	"github.com/sealmilter/sealmilter/milter/client"
 	"github.com/sealmilter/sealmilter/policy"
 )
@@ -90,7 +91,7 @@ func newLab(t testing.TB, change ...func(*Setup, *ServerConfig)) *lab {
 	}
 	zone := resolve.MustZone(labZone)
 	for _, k := range store.All() {
-		if err := zone.Add(k.Name(), "TXT", keys.Record(k)); err != nil {
+		if err := zone.Add(k.Name(), "TXT", publish.Record(k)); err != nil {
 			t.Fatal(err)
 		}
 	}

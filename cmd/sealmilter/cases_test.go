@@ -22,7 +22,7 @@ import (
 	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/secondopinion"
 	"github.com/sealmilter/sealmilter/internal/socket"
-	"github.com/sealmilter/sealmilter/keys"
+	"github.com/sealmilter/sealmilter/keys/publish"
 	"github.com/sealmilter/sealmilter/milter"
 	"github.com/sealmilter/sealmilter/milter/client"
 )
@@ -143,7 +143,7 @@ func (c *wholeCase) run(t *testing.T) string {
 		for _, d := range store.Domains() {
 			active, _, _ := store.Pick(d)
 			for _, k := range active {
-				if err := secondopinion.Prove([]byte(answer.Raw), k.Domain, k.Selector, keys.Record(k)); err != nil {
+				if err := secondopinion.Prove([]byte(answer.Raw), k.Domain, k.Selector, publish.Record(k)); err != nil {
 					t.Errorf("what we signed does not verify: %v", err)
 				}
 			}

@@ -19,6 +19,7 @@ import (
 	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/socket"
 	"github.com/sealmilter/sealmilter/keys"
+	"github.com/sealmilter/sealmilter/keys/publish"
 	"github.com/sealmilter/sealmilter/milter"
 	"github.com/sealmilter/sealmilter/milter/client"
 )
@@ -135,10 +136,10 @@ func (d *demo) makeKeys(dir string) (*resolve.Zone, error) {
 	}
 	zone := resolve.MustZone(demoZone)
 	for _, k := range made {
-		if err := zone.Add(k.Name(), "TXT", keys.Record(k)); err != nil {
+		if err := zone.Add(k.Name(), "TXT", publish.Record(k)); err != nil {
 			return nil, err
 		}
-		fmt.Fprintf(d.out, "    %-40s TXT  %s\n", k.Name(), ellipsis(keys.Record(k), 44))
+		fmt.Fprintf(d.out, "    %-40s TXT  %s\n", k.Name(), ellipsis(publish.Record(k), 44))
 	}
 	fmt.Fprintln(d.out, "    (put into the demo's DNS, with SPF and DMARC p=reject for example.com)")
 	return zone, nil

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sealmilter/sealmilter/auth/resolve"
 	"github.com/sealmilter/sealmilter/keys"
+	"github.com/sealmilter/sealmilter/keys/publish"
 )
 
 func newDNS() *cobra.Command {
@@ -40,14 +41,14 @@ keys, and SPF and DMARC records as advice. Forms: plain (for a web panel), bind
 			if err != nil {
 				return errShown
 			}
-			records := keys.Publication{Domain: sdid, Keys: picked, Egress: cfg.Egress, ViaSES: cfg.Sign.ViaSES()}.Records()
+			records := publish.Publication{Domain: sdid, Keys: picked, Egress: cfg.Egress, ViaSES: cfg.Sign.ViaSES()}.Records()
 			if asJSON {
 				return printJSON(cmd, records)
 			}
-			if !slices.Contains(keys.Forms(), keys.Form(form)) {
+			if !slices.Contains(publish.Forms(), publish.Form(form)) {
 				return &failure{err: fmt.Errorf("unknown format %q", form), hint: "plain, bind, route53 or --json", code: exitUsage}
 			}
-			return keys.Write(cmd.OutOrStdout(), keys.Form(form), records)
+			return publish.Write(cmd.OutOrStdout(), publish.Form(form), records)
 		},
 	}
 	f.add(cmd)

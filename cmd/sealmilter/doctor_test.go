@@ -13,6 +13,7 @@ import (
 	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/doctor"
 	"github.com/sealmilter/sealmilter/keys"
+	"github.com/sealmilter/sealmilter/keys/publish"
 )
 
 // doctorHouse makes a configuration, keys, and a zone with their records and
@@ -27,7 +28,7 @@ func doctorHouse(t *testing.T, extra string) (cfg, zone string) {
 	}
 	text := "authserv_id: mail.example.com\nadmin: unix:" + dir + "/admin.sock\negress: [192.0.2.25]\nsign: {keys: " + filepath.Join(dir, "keys") + ", domains: [example.com]}\n"
 	for _, k := range made {
-		extra += k.Name() + " TXT \"" + keys.Record(k) + "\"\n"
+		extra += k.Name() + " TXT \"" + publish.Record(k) + "\"\n"
 	}
 	for path, s := range map[string]string{cfg: text, zone: extra} {
 		if err := os.WriteFile(path, []byte(s), 0o600); err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/sealmilter/sealmilter/auth/resolve"
 	"github.com/sealmilter/sealmilter/keys"
+	"github.com/sealmilter/sealmilter/keys/publish"
 )
 
 func newKeys() *cobra.Command {
@@ -199,7 +200,7 @@ func newKeysShow() *cobra.Command {
 			}
 			printKeyProblems(cmd.ErrOrStderr(), problems)
 			for _, k := range allKeys(store) {
-				fmt.Fprintf(cmd.OutOrStdout(), "%s\tTXT\t%s\n", k.Name(), keys.Record(k))
+				fmt.Fprintf(cmd.OutOrStdout(), "%s\tTXT\t%s\n", k.Name(), publish.Record(k))
 			}
 			if len(store.All()) == 0 || countErrors(problems) > 0 {
 				return errShown

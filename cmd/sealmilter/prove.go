@@ -8,6 +8,7 @@ import (
 	"github.com/sealmilter/sealmilter/auth/header"
 	"github.com/sealmilter/sealmilter/internal/secondopinion"
 	"github.com/sealmilter/sealmilter/keys"
+	"github.com/sealmilter/sealmilter/keys/publish"
 )
 
 // proofBody exercises what canonicalisation does: white space, empty lines.
@@ -39,5 +40,5 @@ func prove(k *keys.Key) error {
 		msg.WriteString(f.Raw())
 	}
 	msg.WriteString("\r\n" + proofBody)
-	return secondopinion.Prove([]byte(msg.String()), k.Domain, k.Selector, keys.Record(k))
+	return secondopinion.Prove([]byte(msg.String()), k.Domain, k.Selector, publish.Record(k))
 }

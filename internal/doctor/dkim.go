@@ -12,11 +12,12 @@ import (
 	"github.com/sealmilter/sealmilter/auth/dkim"
 	"github.com/sealmilter/sealmilter/auth/resolve"
 	"github.com/sealmilter/sealmilter/keys"
+	"github.com/sealmilter/sealmilter/keys/publish"
 )
 
 // dkimKey compares a key on disk with what the DNS shows (RFC 6376 §3.6).
 func dkimKey(ctx context.Context, r resolve.Resolver, d Domain, k *keys.Key) Finding {
-	f := Finding{Level: Fail, Check: "dkim", Subject: k.Name(), Want: keys.Record(k), Paste: txt(k.Name(), keys.Record(k))}
+	f := Finding{Level: Fail, Check: "dkim", Subject: k.Name(), Want: publish.Record(k), Paste: txt(k.Name(), publish.Record(k))}
 	if k.Domain == d.Name && slices.Contains(d.Foreign, k.Selector) {
 		f.Message = k.Path() + " has the selector of somebody else's key, and a name holds one key: signatures with ours fail"
 		f.Want, f.Paste = "another selector for ours, and its record", "sealmilter keys new "+k.Domain+" && rm "+k.Path()
@@ -53,7 +54,7 @@ func dkimKey(ctx context.Context, r resolve.Resolver, d Domain, k *keys.Key) Fin
 	}
 	rec, err := dkim.ParseKeyRecord(a.Records[0])
 	if err != nil {
-		f.Message = "the record cannot be read: " + clip(err.Error()) + mangled(a.Records[0], keys.Record(k))
+		f.Message = "the record cannot be read: " + clip(err.Error()) + mangled(a.Records[0], publish.Record(k))
 		return f
 	}
 	return judgeRecord(f, rec, a.Records[0], k)
@@ -67,7 +68,7 @@ func judgeRecord(f Finding, rec *dkim.KeyRecord, text string, k *keys.Key) Findi
 	case rec.Type != typ:
 		f.Message = fmt.Sprintf("the record is for a %s key, ours is %s", clip(rec.Type), typ)
 	case !samePublic(rec, k):
-		f.Message = "the record holds another key than " + k.Path() + mangled(text, keys.Record(k))
+		f.Message = "the record holds another key than " + k.Path() + mangled(text, publish.Record(k))
 	case rec.Hashes != nil && !slices.Contains(rec.Hashes, "sha256"):
 		f.Message = "h= of the record does not allow sha256"
 	case rec.Services != nil && !slices.Contains(rec.Services, "*") && !slices.Contains(rec.Services, "email"):

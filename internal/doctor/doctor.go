@@ -15,6 +15,7 @@ import (
 
 	"github.com/sealmilter/sealmilter/auth/resolve"
 	"github.com/sealmilter/sealmilter/keys"
+	"github.com/sealmilter/sealmilter/keys/publish"
 )
 
 // Level says how bad a finding is.
@@ -118,7 +119,7 @@ func clip(s string) string {
 
 // txt is a TXT record to paste, in strings of at most 255 bytes.
 func txt(name, value string) string {
-	return name + " TXT \"" + strings.Join(keys.TXT{Value: value}.Chunks(), "\" \"") + "\""
+	return name + " TXT \"" + strings.Join(publish.TXT{Value: value}.Chunks(), "\" \"") + "\""
 }
 
 // Public reports whether the world can see ip as a sender.

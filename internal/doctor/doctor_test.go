@@ -9,6 +9,7 @@ import (
 
 	"github.com/sealmilter/sealmilter/auth/resolve"
 	"github.com/sealmilter/sealmilter/keys"
+	"github.com/sealmilter/sealmilter/keys/publish"
 )
 
 // healthy is a domain with which nothing is wrong; RSA and ED stand for the
@@ -40,8 +41,8 @@ func sick(t *testing.T, made []*keys.Key, drop []string, add string) *resolve.Zo
 			b.WriteString(line)
 		}
 	}
-	text := strings.NewReplacer(`"RSA`, `"`+keys.Record(made[0]), `"ED"`, `"`+keys.Record(made[1])+`"`,
-		"SHORT", keys.Record(made[0])[:255]).Replace(b.String() + add)
+	text := strings.NewReplacer(`"RSA`, `"`+publish.Record(made[0]), `"ED"`, `"`+publish.Record(made[1])+`"`,
+		"SHORT", publish.Record(made[0])[:255]).Replace(b.String() + add)
 	z, err := resolve.ParseZone(text)
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +70,7 @@ func TestDNS(t *testing.T) {
 		{"ed25519 record missing", []string{"s1e._"}, "", `WARN dkim s1e._domainkey.example.com: not in the DNS | k=ed25519`},
 		{"panel added the domain", []string{"s1._"}, "s1._domainkey.example.com.example.com TXT \"RSA\"",
 			`FAIL dkim s1._domainkey.example.com: one domain too deep`},
-		{"another key", []string{"s1._"}, "s1._domainkey.example.com TXT \"" + keys.Record(other[0]) + `"`, `FAIL dkim s1._domainkey.example.com: another key`},
+		{"another key", []string{"s1._"}, "s1._domainkey.example.com TXT \"" + publish.Record(other[0]) + `"`, `FAIL dkim s1._domainkey.example.com: another key`},
 		{"two records", nil, `s1._domainkey.example.com TXT "v=DKIM1; p="`, `FAIL dkim s1._domainkey.example.com: 2 TXT records`},
 		{"revoked", []string{"s1._"}, `s1._domainkey.example.com TXT "v=DKIM1; p="`, `FAIL dkim s1._domainkey.example.com: revokes`},
 		{"cut off", []string{"s1._"}, `s1._domainkey.example.com TXT "SHORT"`, `FAIL dkim s1._domainkey.example.com: cut off after 255 bytes`},

@@ -10,7 +10,7 @@ import (
 	"github.com/sealmilter/sealmilter/auth/dmarc"
 	"github.com/sealmilter/sealmilter/auth/iprev"
 	"github.com/sealmilter/sealmilter/auth/resolve"
-	"github.com/sealmilter/sealmilter/keys"
+	"github.com/sealmilter/sealmilter/keys/publish"
 )
 
 // ptr checks that the name of an address leads back to it (RFC 8601 §3).
@@ -45,7 +45,7 @@ func ptr(ctx context.Context, r resolve.Resolver, d Domain, ip netip.Addr) Findi
 func dmarcRecord(ctx context.Context, r resolve.Resolver, d Domain) []Finding {
 	name := "_dmarc." + d.Name
 	f := Finding{Level: Warn, Check: "dmarc", Subject: name}
-	for _, t := range (keys.Publication{Domain: d.Name}).Records() {
+	for _, t := range (publish.Publication{Domain: d.Name}).Records() {
 		if t.Name == name {
 			f.Want, f.Paste = t.Value, txt(t.Name, t.Value)
 		}

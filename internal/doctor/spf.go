@@ -9,7 +9,7 @@ import (
 
 	"github.com/sealmilter/sealmilter/auth/resolve"
 	"github.com/sealmilter/sealmilter/auth/spf"
-	"github.com/sealmilter/sealmilter/keys"
+	"github.com/sealmilter/sealmilter/keys/publish"
 )
 
 // stranger is an address that no mail comes from (RFC 5737): whoever lets it
@@ -180,13 +180,13 @@ func spfRecord(ctx context.Context, r resolve.Resolver, name string) (record str
 }
 
 // proposal is the record of package keys.
-func proposal(d Domain) keys.TXT {
-	for _, t := range (keys.Publication{Domain: d.Name, Egress: d.Egress, ViaSES: d.ViaSES}).Records() {
+func proposal(d Domain) publish.TXT {
+	for _, t := range (publish.Publication{Domain: d.Name, Egress: d.Egress, ViaSES: d.ViaSES}).Records() {
 		if t.Name == d.Name {
 			return t
 		}
 	}
-	return keys.TXT{}
+	return publish.TXT{}
 }
 
 func term(ip netip.Addr) string {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/keys"
+	"github.com/sealmilter/sealmilter/keys/publish"
 )
 
 // makeKeys makes the keys that are missing, and proves all.
@@ -45,7 +46,7 @@ func (c Common) records(cfg *config.Config, store *keys.Store) {
 	for _, d := range c.Domains {
 		picked, sdid, err := store.Pick(d)
 		if err == nil {
-			keys.Write(c.Out, keys.Plain, keys.Publication{Domain: sdid, Keys: picked, Egress: cfg.Egress, ViaSES: cfg.Sign.ViaSES()}.Records())
+			publish.Write(c.Out, publish.Plain, publish.Publication{Domain: sdid, Keys: picked, Egress: cfg.Egress, ViaSES: cfg.Sign.ViaSES()}.Records())
 		}
 	}
 	c.say("The records again, in other forms: sealmilter dns %s --format bind|route53", c.Domains[0])

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sealmilter/sealmilter/internal/secondopinion"
 	"github.com/sealmilter/sealmilter/keys"
+	"github.com/sealmilter/sealmilter/keys/publish"
 	"github.com/sealmilter/sealmilter/milter/witness"
 )
 
@@ -32,7 +33,7 @@ func testMessage(domain, token string, now time.Time) string {
 // keys in a message.
 func provesItself(raw string, signing []*keys.Key) error {
 	for _, k := range signing {
-		if err := secondopinion.Prove([]byte(raw), k.Domain, k.Selector, keys.Record(k)); err != nil {
+		if err := secondopinion.Prove([]byte(raw), k.Domain, k.Selector, publish.Record(k)); err != nil {
 			return err
 		}
 	}

@@ -1,26 +1,16 @@
-package keys
+package publish
 
 import (
-	"crypto/ed25519"
-	"encoding/base64"
 	"net/netip"
 	"strings"
 	"testing"
-)
 
-// rfc8463Key is the key of RFC 8463 appendix A.1.
-func rfc8463Key(t *testing.T) ed25519.PrivateKey {
-	t.Helper()
-	seed, err := base64.StdEncoding.DecodeString("nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ed25519.NewKeyFromSeed(seed)
-}
+	"github.com/sealmilter/sealmilter/keys"
+)
 
 // TestRecordEd25519 is RFC 8463 appendix A.2.
 func TestRecordEd25519(t *testing.T) {
-	got := Record(mustKey(t, "brisbane", rfc8463Key(t)))
+	got := Record(fixedKeys(t)[0])
 	if want := "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
@@ -71,5 +61,11 @@ func TestSPFViaSES(t *testing.T) {
 		if got.Value != want || got.Placeholder || !strings.Contains(got.Why, "MAIL FROM domain needs") {
 			t.Errorf("%+v, want %s", got, want)
 		}
+	}
+}
+
+func TestRecordOfNothing(t *testing.T) {
+	if got := Record(&keys.Key{}); got != "" {
+		t.Errorf("the zero Key has the record %q", got)
 	}
 }

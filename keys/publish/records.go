@@ -1,4 +1,8 @@
-package keys
+// Package publish writes down what the owner of a domain has to put into the
+// DNS: the records that go with its keys (RFC 6376 §3.6.1, RFC 8463 §4.2), a
+// proposal for SPF (RFC 7208) and one for DMARC (RFC 9989), and their text
+// forms. It asks no DNS and opens no key.
+package publish
 
 import (
 	"crypto/ed25519"
@@ -9,6 +13,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/sealmilter/sealmilter/keys"
 )
 
 // Need says how much depends on a DNS record.
@@ -37,8 +43,8 @@ const PublicAddress = "<YOUR PUBLIC ADDRESS>"
 
 // Record is the text of the DNS record that goes with a key (RFC 6376 §3.6.1;
 // RFC 8463 §4.2 for Ed25519).
-func Record(k *Key) string {
-	switch pub := k.public.(type) {
+func Record(k *keys.Key) string {
+	switch pub := k.Public().(type) {
 	case *rsa.PublicKey:
 		// A SubjectPublicKeyInfo, as all the world publishes it: the RFC's
 		// text says RSAPublicKey, its example and erratum 3017 say this.
@@ -57,7 +63,7 @@ func Record(k *Key) string {
 // Publication is what the owner of a domain has to put into the DNS.
 type Publication struct {
 	Domain string
-	Keys   []*Key // that sign, or will
+	Keys   []*keys.Key // that sign, or will
 	// Egress are our public addresses as the world sees them. Addresses that
 	// the world cannot see (private, loopback, ...) do not count.
 	Egress []netip.Addr
@@ -78,10 +84,10 @@ func (p Publication) Records() []TXT {
 	return append(all, p.spf(), p.dmarc())
 }
 
-func dkimTXT(k *Key) TXT {
+func dkimTXT(k *keys.Key) TXT {
 	t := TXT{Name: k.Name(), Value: Record(k), Need: Required,
 		Why: fmt.Sprintf("DKIM, RSA key of %d bits: the key that every receiver knows; without this record our signatures fail", k.Bits())}
-	if rank(k) != 0 {
+	if k.Algorithm() != keys.RSASHA256 {
 		t.Need = Optional
 		t.Why = "DKIM, Ed25519 key (RFC 8463): a second signature that newer receivers check; leave it out and they use the RSA one"
 	}

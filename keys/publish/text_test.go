@@ -1,4 +1,4 @@
-package keys
+package publish
 
 import (
 	"bytes"
@@ -8,25 +8,51 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/emersion/go-msgauth/dkim"
 	"github.com/google/go-cmp/cmp"
 	"github.com/miekg/dns"
+
+	"github.com/sealmilter/sealmilter/keys"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
 
 // fixedKeys are the same in every run, so that golden files can hold their
-// records.
-func fixedKeys(t *testing.T) []*Key {
+// records: the Ed25519 key of RFC 8463 appendix A.1, and an RSA key of the Mersenne
+// primes 2^607-1 and 2^1279-1.
+func fixedKeys(t *testing.T) []*keys.Key {
 	t.Helper()
-	private, err := parsePEM(mersenneRSA(607, 1279))
-	if err != nil {
+	dir := keyFolder(t)
+	for _, name := range []string{"s20261121.pem", "s20261121e.pem"} {
+		pem, err := os.ReadFile(filepath.Join("testdata/keys", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "example.com", name), pem, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	store, problems := keys.Load(dir, []keys.DomainSpec{{Name: "example.com"}}, nil)
+	list := store.Keys("example.com")
+	if len(list) != 2 {
+		t.Fatalf("keys %v, problems %v", list, problems)
+	}
+	slices.SortFunc(list, func(a, b *keys.Key) int { return strings.Compare(b.Selector, a.Selector) })
+	return list
+}
+
+// keyFolder has a folder for the keys of example.com.
+func keyFolder(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "keys")
+	if err := os.MkdirAll(filepath.Join(dir, "example.com"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	return []*Key{mustKey(t, "s20261121e", rfc8463Key(t)), mustKey(t, "s20261121", private)}
+	return dir
 }
 
 func addrs(s ...string) []netip.Addr {
@@ -137,8 +163,8 @@ func TestRoute53(t *testing.T) {
 			}
 		}
 	}
-	keys := fixedKeys(t)
-	text := write(t, Route53, Publication{Domain: "example.com", Keys: keys}.Records())
+	list := fixedKeys(t)
+	text := write(t, Route53, Publication{Domain: "example.com", Keys: list}.Records())
 	if err := json.Unmarshal([]byte(text), &batch); err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +180,7 @@ func TestRoute53(t *testing.T) {
 	if len(got) != 2 {
 		t.Fatalf("%d names, want only DKIM: %s", len(got), text)
 	}
-	for _, k := range keys {
+	for _, k := range list {
 		if strings.Join(got[k.Name()+"."][0], "") != Record(k) {
 			t.Errorf("%s: %v", k.Name(), got)
 		}
@@ -214,7 +240,11 @@ func unescape(s string) string {
 // what our record says.
 func TestRecordVerifies(t *testing.T) {
 	const msg = "From: a@example.com\r\nSubject: hi\r\n\r\nbody\r\n"
-	for _, k := range []*Key{mustKey(t, "r", rsa2048()), mustKey(t, "e", edKey())} {
+	made, err := keys.Generate(keyFolder(t), "example.com", keys.GenerateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range made {
 		var signed bytes.Buffer
 		if err := dkim.Sign(&signed, strings.NewReader(msg), &dkim.SignOptions{Domain: k.Domain, Selector: k.Selector, Signer: k.Signer()}); err != nil {
 			t.Fatal(err)
