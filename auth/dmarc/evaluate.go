@@ -51,7 +51,10 @@ func (e *Evaluator) Prefetch(ctx context.Context, domain string) {
 	}
 	v := e.begin()
 	v.walk(ctx, author)
-	if f, err := v.discover(ctx, author); err == nil && f != nil && f.record.Usable() {
+	switch f, err := v.discover(ctx, author); {
+	case err != nil:
+		v.known(ctx, &Result{AuthorDomain: author})
+	case f != nil && f.record.Usable():
 		v.policy(ctx, author, f)
 	}
 }
@@ -143,12 +146,15 @@ func each(n int, f func(int)) {
 }
 
 // severity orders the results of several author domains. A temporary error
-// may hide a reject and so outweighs a failure that asks for nothing.
+// may hide a reject and so outweighs a failure that asks for nothing; the one
+// that is known to hide it comes first.
 func (r Result) severity() int {
 	switch {
 	case r.Status == Fail && r.Policy == PolicyReject:
-		return 6
+		return 7
 	case r.Status == Fail && r.Policy == PolicyQuarantine:
+		return 6
+	case r.Status == TempError && r.Policy == PolicyReject:
 		return 5
 	case r.Status == TempError:
 		return 4
@@ -189,6 +195,7 @@ func (v *evaluation) find(ctx context.Context, domain string) Result {
 	case err != nil:
 		// §4.10.1, §5.3.6: an error is no sign that there is no policy.
 		res.Status, res.Err = TempError, err
+		v.known(ctx, &res)
 		return res
 	case f == nil:
 		res.Status, res.Err = None, errNoPolicy
@@ -201,6 +208,19 @@ func (v *evaluation) find(ctx context.Context, domain string) Result {
 	}
 	res.Policy = v.policy(ctx, author, f)
 	return res
+}
+
+// known fills in what is known of the policy where a name between the author
+// domain and its record does not answer.
+func (v *evaluation) known(ctx context.Context, res *Result) {
+	w := v.beyond(ctx, res.AuthorDomain)
+	f := w.applicable()
+	if f == nil || !f.record.Usable() {
+		return
+	}
+	v.walks[res.AuthorDomain] = w // for align
+	res.Record, res.RecordDomain = f.record, f.domain
+	res.Policy = v.policy(ctx, res.AuthorDomain, f)
 }
 
 // policy is the policy of record f for author, after sp, np and t
@@ -224,6 +244,14 @@ func (v *evaluation) policy(ctx context.Context, author string, f *found) Policy
 // align fills what is missing in find's result from the identifiers
 // (RFC 9989 §5.3.4, §5.3.5).
 func (v *evaluation) align(ctx context.Context, res *Result, ids []Identifier) {
+	if res.Status == TempError && res.Record != nil {
+		// Mail that passes as far as is known is nobody's forgery, however long
+		// the name on the way does not answer.
+		guess := *res
+		if v.judge(ctx, &guess, ids); guess.Status == Pass {
+			res.Record, res.RecordDomain, res.Policy = nil, "", ""
+		}
+	}
 	if res.Status != "" {
 		return
 	}

@@ -110,9 +110,20 @@ var evaluateCases = map[string]evaluateCase{
 	"a name too long for _dmarc": {strings.Repeat("a.", 123) + "example", "", "none @", nil, "no policy record"},
 
 	// When the DNS fails (§4.10.1, §5.3.6; notes §1.7).
-	"author record unknown":                 {"a.example.com", "dkim:a.example.com", "temperror @", []string{"example.com p=reject", "_dmarc.a.example.com TXT !timeout"}, "no answer in time"},
-	"org record unknown":                    {"a.example.com", "dkim:a.example.com", "temperror @", []string{"_dmarc.example.com TXT !servfail"}, "SERVFAIL"},
-	"top of the walk unknown":               {"a.example.com", "", "temperror @", []string{"example.com p=reject", "_dmarc.com TXT !servfail"}, ""},
+	"author record unknown":   {"a.example.com", "dkim:a.example.com", "temperror @", []string{"example.com p=reject", "_dmarc.a.example.com TXT !timeout"}, "no answer in time"},
+	"org record unknown":      {"a.example.com", "dkim:a.example.com", "temperror @", []string{"_dmarc.example.com TXT !servfail"}, "SERVFAIL"},
+	"top of the walk unknown": {"a.example.com", "", "temperror reject@example.com", []string{"example.com p=reject", "_dmarc.com TXT !servfail"}, ""},
+	// A lame delegation below the victim, chosen by a forger.
+	"lame author, parent's policy":          {"lame.example.com", "", "temperror reject@example.com", []string{"example.com p=reject", "_dmarc.lame.example.com TXT !servfail"}, "_dmarc.lame.example.com"},
+	"lame author, sp":                       {"lame.example.com", "", "temperror none@example.com", []string{"example.com p=reject; sp=none", "_dmarc.lame.example.com TXT !servfail"}, ""},
+	"lame author, t=y":                      {"lame.example.com", "", "temperror quarantine@example.com", []string{"example.com p=reject; t=y", "_dmarc.lame.example.com TXT !servfail"}, ""},
+	"lame author, psd=n between":            {"lame.a.example.com", "", "temperror none@a.example.com", []string{"example.com p=reject", "a.example.com p=none; psd=n", "_dmarc.lame.a.example.com TXT !servfail"}, ""},
+	"lame author, unusable record":          {"lame.example.com", "", "temperror @", []string{"example.com sp=reject", "_dmarc.lame.example.com TXT !servfail"}, ""},
+	"lame author, others pass":              {"lame.example.com", "spf:example.net dkim:other.com", "temperror reject@example.com", []string{"example.com p=reject", "_dmarc.lame.example.com TXT !servfail"}, ""},
+	"lame author, undecided as well":        {"lame.example.com", "spf?:lame.example.com", "temperror reject@example.com", []string{"example.com p=reject", "_dmarc.lame.example.com TXT !servfail"}, ""},
+	"lame author, passes as far as known":   {"lame.example.com", "dkim:example.com", "temperror @", []string{"example.com p=reject", "_dmarc.lame.example.com TXT !servfail"}, ""},
+	"lame author, strict does not pass":     {"lame.example.com", "dkim:example.com", "temperror reject@example.com", []string{"example.com p=reject; adkim=s", "_dmarc.lame.example.com TXT !servfail"}, ""},
+	"lame between author and record":        {"a.lame.example.com", "", "temperror reject@example.com", []string{"example.com p=reject", "_dmarc.lame.example.com TXT !timeout"}, "_dmarc.lame.example.com"},
 	"walk failed above psd=n":               {"a.example.com", "", "fail reject@example.com", []string{"example.com p=reject; psd=n", "_dmarc.com TXT !servfail"}, ""},
 	"walk unneeded, equal names":            {"a.example.com", "spf:a.example.com", "pass reject@a.example.com spf:a.example.com", []string{"a.example.com p=reject", "_dmarc.example.com TXT !servfail"}, ""},
 	"walk unneeded, no identifiers":         {"a.example.com", "", "fail reject@a.example.com", []string{"a.example.com p=reject", "_dmarc.example.com TXT !servfail"}, ""},
@@ -257,27 +268,28 @@ func TestIdentifierLimit(t *testing.T) {
 func TestEvaluateAll(t *testing.T) {
 	lines := []string{
 		"none.example p=none", "quar.example p=quarantine", "reject.example p=reject", "broken.example p=x",
-		"_dmarc.slow.example TXT !timeout",
+		"_dmarc.slow.example TXT !timeout", "_dmarc.lame.reject.example TXT !timeout",
 	}
 	for name, tc := range map[string]struct {
 		authors, ids, domain, want string
 		err                        string
 	}{
-		"none at all":                    {"", "", "", "none @", "no author domain"},
-		"one":                            {"quar.example", "", "quar.example", "fail quarantine@quar.example", ""},
-		"the strictest that fails":       {"none.example reject.example quar.example", "", "reject.example", "fail reject@reject.example", ""},
-		"one passes, one fails":          {"quar.example reject.example", "dkim:reject.example", "quar.example", "fail quarantine@quar.example", ""},
-		"all pass":                       {"quar.example reject.example", "dkim:reject.example spf:quar.example", "quar.example", "pass quarantine@quar.example spf:quar.example", ""},
-		"one passes, one has no record":  {"evil.test reject.example", "dkim:reject.example", "evil.test", "none @", "no policy record"},
-		"temperror hides a reject":       {"none.example slow.example", "", "slow.example", "temperror @", ""},
-		"a sure quarantine counts":       {"slow.example quar.example", "", "quar.example", "fail quarantine@quar.example", ""},
-		"permerror before none":          {"evil.test broken.example", "", "broken.example", "permerror @broken.example", ""},
-		"the same domain twice is one":   {"quar.example QUAR.example.", "dkim:quar.example", "quar.example", "pass quarantine@quar.example dkim:quar.example", ""},
-		"five are evaluated":             {"a.test b.test c.test d.test reject.example", "", "reject.example", "fail reject@reject.example", ""},
-		"six are a failure":              {"a.test b.test c.test d.test e.test f.test", "", "a.test", "fail quarantine@", "6 author domains, limit 5"},
-		"six that would pass, too":       {"reject.example b.reject.example c.reject.example d.reject.example e.reject.example f.reject.example", "dkim:reject.example", "reject.example", "fail quarantine@reject.example", "limit 5"},
-		"six with a reject among five":   {"a.test b.test c.test d.test reject.example f.test", "", "reject.example", "fail reject@reject.example", "limit 5"},
-		"six, the reject is not reached": {"a.test b.test c.test d.test none.example reject.example", "", "none.example", "fail quarantine@none.example", "limit 5"},
+		"none at all":                      {"", "", "", "none @", "no author domain"},
+		"one":                              {"quar.example", "", "quar.example", "fail quarantine@quar.example", ""},
+		"the strictest that fails":         {"none.example reject.example quar.example", "", "reject.example", "fail reject@reject.example", ""},
+		"one passes, one fails":            {"quar.example reject.example", "dkim:reject.example", "quar.example", "fail quarantine@quar.example", ""},
+		"all pass":                         {"quar.example reject.example", "dkim:reject.example spf:quar.example", "quar.example", "pass quarantine@quar.example spf:quar.example", ""},
+		"one passes, one has no record":    {"evil.test reject.example", "dkim:reject.example", "evil.test", "none @", "no policy record"},
+		"a known reject before an unknown": {"slow.example lame.reject.example", "", "lame.reject.example", "temperror reject@reject.example", ""},
+		"temperror hides a reject":         {"none.example slow.example", "", "slow.example", "temperror @", ""},
+		"a sure quarantine counts":         {"slow.example quar.example", "", "quar.example", "fail quarantine@quar.example", ""},
+		"permerror before none":            {"evil.test broken.example", "", "broken.example", "permerror @broken.example", ""},
+		"the same domain twice is one":     {"quar.example QUAR.example.", "dkim:quar.example", "quar.example", "pass quarantine@quar.example dkim:quar.example", ""},
+		"five are evaluated":               {"a.test b.test c.test d.test reject.example", "", "reject.example", "fail reject@reject.example", ""},
+		"six are a failure":                {"a.test b.test c.test d.test e.test f.test", "", "a.test", "fail quarantine@", "6 author domains, limit 5"},
+		"six that would pass, too":         {"reject.example b.reject.example c.reject.example d.reject.example e.reject.example f.reject.example", "dkim:reject.example", "reject.example", "fail quarantine@reject.example", "limit 5"},
+		"six with a reject among five":     {"a.test b.test c.test d.test reject.example f.test", "", "reject.example", "fail reject@reject.example", "limit 5"},
+		"six, the reject is not reached":   {"a.test b.test c.test d.test none.example reject.example", "", "none.example", "fail quarantine@none.example", "limit 5"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := &Evaluator{Resolver: zone(t, lines...)}

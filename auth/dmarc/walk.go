@@ -42,7 +42,13 @@ func (v *evaluation) look(ctx context.Context, domain string) look {
 	if l, ok := v.looks[domain]; ok {
 		return l
 	}
-	var l look
+	l := v.ask(ctx, domain)
+	v.looks[domain] = l
+	return l
+}
+
+// ask is look without the memory. It touches nothing of v.
+func (v *evaluation) ask(ctx context.Context, domain string) (l look) {
 	switch a, err := v.resolver.LookupTXT(ctx, "_dmarc."+domain); {
 	case resolve.Temporary(err):
 		l.err = err
@@ -60,7 +66,6 @@ func (v *evaluation) look(ctx context.Context, domain string) look {
 			l.record = nil
 		}
 	}
-	v.looks[domain] = l
 	return l
 }
 
@@ -140,18 +145,60 @@ func (v *evaluation) discover(ctx context.Context, author string) (*found, error
 	}
 	// §4.10.1 starts this walk one step up, at the name that follows here too.
 	w := v.walk(ctx, author)
-	if w.err != nil || len(w.found) == 0 {
+	if w.err != nil {
 		return nil, w.err
+	}
+	return w.applicable(), nil
+}
+
+// applicable chooses among the records of a walk from an author domain, which
+// has none itself (RFC 9989 §4.10.1). Nil: there is none.
+func (w *walk) applicable() *found {
+	if len(w.found) == 0 {
+		return nil
 	}
 	org := w.orgDomain()
 	for i := range w.found {
 		if w.found[i].domain == org {
-			return &w.found[i], nil
+			return &w.found[i]
 		}
 	}
 	// The organizational domain has no record, so rule 2 chose it: the PSD's
 	// record ended the walk.
-	return &w.found[len(w.found)-1], nil
+	return &w.found[len(w.found)-1]
+}
+
+// beyond is the walk from start as far as it is known: names that do not
+// answer are taken for ones without a record. It is what a failed walk is
+// replaced by where an attacker may have chosen the name that fails, a lame
+// delegation below his victim's. Its questions are asked side by side: where
+// nothing answers at all, they cost the time of one.
+func (v *evaluation) beyond(ctx context.Context, start string) *walk {
+	var open []string
+	for name := start; name != ""; name = next(name) {
+		if _, asked := v.looks[name]; !asked {
+			open = append(open, name)
+		}
+	}
+	looks := make([]look, len(open))
+	if len(open) > 0 {
+		each(len(open), func(i int) { looks[i] = v.ask(ctx, open[i]) })
+	}
+	for i, name := range open {
+		v.looks[name] = looks[i]
+	}
+	w := &walk{start: start}
+	for name := start; name != ""; name = next(name) {
+		r := v.looks[name].record
+		if r == nil {
+			continue
+		}
+		w.found = append(w.found, found{name, r})
+		if r.PSD != "u" {
+			break
+		}
+	}
+	return w
 }
 
 func labels(name string) int { return strings.Count(name, ".") + 1 }
