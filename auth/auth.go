@@ -7,6 +7,7 @@
 package auth
 
 import (
+	"errors"
 	"net/netip"
 
 	"github.com/sealmilter/sealmilter/auth/dkim"
@@ -52,6 +53,23 @@ type Author struct {
 	Shown []string
 	// Err says why there is no Author Domain; nil when Domains is usable.
 	Err error
+}
+
+// ErrNoAuthor is wrapped by Author.Err where no reading of the one From field
+// gives a domain: root (Cron Daemon), <>, root@[192.0.2.1]. Programs of one's
+// own hosts write such mail, and it is in nobody's name.
+var ErrNoAuthor = errors.New("no author domain")
+
+// noAuthor is a reason that wraps ErrNoAuthor and says it better.
+type noAuthor string
+
+func (e noAuthor) Error() string { return string(e) }
+func (e noAuthor) Unwrap() error { return ErrNoAuthor }
+
+// Domainless reports whether the one From field names no domain to any reader,
+// as opposed to none that all readers agree on.
+func (a Author) Domainless() bool {
+	return errors.Is(a.Err, ErrNoAuthor) && a.Fields == 1 && len(a.Domains) == 0 && len(a.Shown) == 0
 }
 
 // Domain is the Author Domain when there is exactly one, else "".

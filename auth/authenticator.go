@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -160,13 +161,18 @@ func (c *Check) Headers(h header.Fields) {
 			c.author.Domains = append(c.author.Domains, d)
 		}
 	}
+	// RFC 9989 §11.5: who is not asked might want a rejection, and no reader is
+	// served by so many authors.
+	if n := len(c.author.Domains); n > dmarc.MaxAuthors {
+		c.author.Err, c.author.Domains = fmt.Errorf("%d author domains, limit %d (RFC 9989 §11.5)", n, dmarc.MaxAuthors), nil
+	}
 	if c.a.DKIM {
 		v := dkim.Verifier{Resolver: c.budgets.dkim, Now: c.a.Now, MaxSignatures: c.a.MaxSignatures}
 		ctx, cancel := context.WithTimeout(c.ctx, c.a.Timeout)
 		c.dkimCancel = cancel
 		c.guard(func() { c.dkim = v.Start(ctx, h, c.author.Domains) })
 	}
-	for _, d := range c.author.Domains[:min(len(c.author.Domains), dmarc.MaxAuthors)] {
+	for _, d := range c.author.Domains {
 		c.prefetch(d)
 	}
 }
@@ -220,7 +226,7 @@ func (c *Check) Finish() Results {
 		res := c.peer.iprev.wait(ctx, iprev.Result{Status: iprev.TempError, IP: c.env.ClientIP, Err: errDeadline})
 		r.IPRev = &res
 	}
-	r.Indirect = Indirect(c.env.Header, c.env, r.DKIM)
+	r.Indirect = Indirect(c.env.Header, c.env, r.SPF, r.DKIM)
 	if c.a.DMARC {
 		r.DMARC = c.dmarc(all, &r)
 	}

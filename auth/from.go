@@ -53,14 +53,28 @@ func ParseAuthor(h header.Fields) Author {
 	default:
 		p := mailboxParser{lex: lexer{s: value}, author: &a, raw: map[string]string{}, seen: map[string]bool{}}
 		a.Err = p.parse()
+		if errors.Is(a.Err, errLiteral) && onlyLiteral(value, value[p.lex.i:]) {
+			a.Err = noAuthor(errLiteral.Error())
+		}
 	}
-	if a.Err == nil && len(a.Domains) == 0 {
-		a.Err = errors.New("no address in the From field")
+	switch {
+	case a.Err != nil || len(a.Domains) > 0:
+	case hidesAddress(value):
+		a.Err = errEncoded
+	default:
+		a.Err = noAuthor("no address in the From field")
 	}
 	if a.Err != nil {
 		a.Domains = nil
 	}
 	return a
+}
+
+// onlyLiteral reports whether value has no address but the one whose domain
+// literal rest begins with: the parser went no further.
+func onlyLiteral(value, rest string) bool {
+	_, after, closed := strings.Cut(rest, "]")
+	return closed && strings.Trim(after, "> \t\r\n") == "" && strings.Count(value, "@") == 1 && !hidesAddress(value)
 }
 
 // mailboxParser reads a mailbox-list, or the address-list with groups that

@@ -36,6 +36,8 @@ type lexer struct {
 	i int
 }
 
+var errLiteral = errors.New("domain literal in the From field")
+
 const specials = "<>@,;:"
 
 func (l *lexer) next() (token, error) {
@@ -55,7 +57,7 @@ func (l *lexer) next() (token, error) {
 		l.i++
 		if kind == '@' && strings.HasPrefix(l.s[l.i:], "[") {
 			// RFC 5322 §3.4.1 domain-literal: an address, and no domain.
-			err = errors.New("domain literal in the From field")
+			err = errLiteral
 		}
 	case kind == ')' || kind == '\\':
 		// A backslash quotes in quoted strings and comments only; outside, some

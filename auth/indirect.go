@@ -5,31 +5,53 @@ import (
 
 	"github.com/sealmilter/sealmilter/auth/dkim"
 	"github.com/sealmilter/sealmilter/auth/header"
+	"github.com/sealmilter/sealmilter/auth/spf"
 )
 
-// maxMarks bounds the fields of one name that Indirect looks at.
+// maxMarks bounds the fields of one name that Indirect looks at: real mail has
+// a few of each, and each is compared with every identifier that passed.
 const maxMarks = 100
 
 // Indirect returns the mark by which a message shows that it was forwarded,
 // "" for none: "arc", "resent", "list", "delivered-to" or "srs".
 //
 // RFC 9989 §7.4 wants a receiver to know more than p=reject before it rejects.
-// Each mark but "list" can be forged; a forger gains that his message is
-// quarantined and not rejected (docs/decisions).
-func Indirect(h header.Fields, env *Envelope, dkimResults []dkim.Result) string {
+// Each mark can be forged, "list" and "srs" by who has a domain of his own: a
+// forger gains that his message is quarantined and not rejected (docs/decisions).
+func Indirect(h header.Fields, env *Envelope, spfResult *spf.Result, dkimResults []dkim.Result) string {
+	vouched := authenticated(spfResult, dkimResults)
 	switch {
 	case hasARCSet(h):
 		return "arc"
 	case h.Count("Resent-From") > 0 || h.Count("Resent-Sender") > 0: // RFC 5322 §3.6.6
 		return "resent"
-	case fromList(h, dkimResults):
+	case fromList(h, vouched):
 		return "list"
 	case deliveredElsewhere(h, env):
 		return "delivered-to"
-	case env != nil && rewritten(env.MailFrom):
+	case env != nil && rewritten(env.MailFrom) && spfResult != nil && spfResult.Status == spf.Pass:
+		// The forwarder's own domain answers for the client that says so.
 		return "srs"
 	}
 	return ""
+}
+
+// authenticated lists the domains that answer for the message: of signatures
+// that passed, and of a passing MAIL FROM or, for the null reverse-path, HELO
+// (RFC 9989 §4.4). Neither depends on what the header says.
+func authenticated(s *spf.Result, sigs []dkim.Result) []string {
+	var domains []string
+	for _, r := range sigs {
+		if r.Status == dkim.Pass {
+			domains = append(domains, r.Domain)
+		}
+	}
+	if s != nil && s.Status == spf.Pass {
+		if d, err := canonicalName(s.Domain); err == nil {
+			domains = append(domains, d)
+		}
+	}
+	return domains
 }
 
 // hasARCSet reports whether one instance has all three fields of an ARC set
@@ -75,8 +97,11 @@ func arcInstance(v string) uint {
 }
 
 // fromList reports whether a List-Id (RFC 2919) or List-Post (RFC 2369 §3.4)
-// names a domain for which a signature passed.
-func fromList(h header.Fields, rs []dkim.Result) bool {
+// names a domain that answers for the message.
+func fromList(h header.Fields, vouched []string) bool {
+	if len(vouched) == 0 {
+		return false
+	}
 	var lists []string
 	for _, v := range marks(h, "List-Id") {
 		// RFC 2919 §3: [phrase] "<" list-id ">"; some leave the brackets out.
@@ -100,8 +125,8 @@ func fromList(h header.Fields, rs []dkim.Result) bool {
 		if err != nil {
 			continue
 		}
-		for _, r := range rs {
-			if r.Status == dkim.Pass && related(r.Domain, name) {
+		for _, d := range vouched {
+			if related(d, name) {
 				return true
 			}
 		}

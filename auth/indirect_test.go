@@ -6,6 +6,7 @@ import (
 
 	"github.com/sealmilter/sealmilter/auth/dkim"
 	"github.com/sealmilter/sealmilter/auth/header"
+	"github.com/sealmilter/sealmilter/auth/spf"
 )
 
 // fields reads "Name: value" lines.
@@ -59,28 +60,46 @@ func TestIndirect(t *testing.T) {
 		"X-Forwarded-To another":           {"X-Forwarded-To: kim@example.net", "", "", "", "delivered-to"},
 		"Delivered-To one of two others":   {"Delivered-To: kim@example.org|Delivered-To: old@example.net", "", "", "", "delivered-to"},
 		"Delivered-To nobody":              {"Delivered-To: |X-Original-To: kim", "", "", "", ""},
-		"SRS0":                             {"", "SRS0=HHH=TT=example.com=a@example.net", "", "", "srs"},
-		"SRS1, other separator and case":   {"", "srs1+HHH=example.org==HHH=TT=example.com=a@example.net", "", "", "srs"},
-		"SRS0 with a hyphen":               {"", "SRS0-HHH=TT=example.com=a@example.net", "", "", "srs"},
-		"no SRS":                           {"", "srs0a@example.net", "", "", ""},
-		"no SRS, short":                    {"", "srs0", "", "", ""},
-		"no SRS, later":                    {"", "a-srs0=b@example.net", "", "", ""},
+		"list, its MAIL FROM passes":       {"List-Id: <list.example.net>", "list-bounces@example.net", "spf:example.net", "", "list"},
+		"list, MAIL FROM below it passes":  {"List-Post: <mailto:dev@example.net>", "x@bounce.example.net", "spf:Bounce.Example.NET.", "", "list"},
+		"list, MAIL FROM fails":            {"List-Id: <list.example.net>", "list-bounces@example.net", "", "spf:example.net", ""},
+		"list, MAIL FROM of another":       {"List-Id: <list.example.net>", "a@example.com", "spf:example.com", "", ""},
+		"list, null sender's HELO passes":  {"List-Id: <list.example.net>", "", "spf:mx.example.net", "", ""},
+		"list, null sender's HELO is it":   {"List-Id: <list.example.net>", "", "spf:list.example.net", "", "list"},
+		"SRS0":                             {"", "SRS0=HHH=TT=example.com=a@example.net", "spf:example.net", "", "srs"},
+		"SRS0, not its domain's client":    {"", "SRS0=HHH=TT=example.com=a@example.net", "", "spf:example.net", ""},
+		"SRS0, nobody asked":               {"", "SRS0=HHH=TT=example.com=a@example.net", "", "", ""},
+		"SRS0, a signature is not enough":  {"", "SRS0=HHH=TT=example.com=a@example.net", "example.net", "", ""},
+		"SRS1, other separator and case":   {"", "srs1+HHH=example.org==HHH=TT=example.com=a@example.net", "spf:example.net", "", "srs"},
+		"SRS0 with a hyphen":               {"", "SRS0-HHH=TT=example.com=a@example.net", "spf:example.net", "", "srs"},
+		"no SRS":                           {"", "srs0a@example.net", "spf:example.net", "", ""},
+		"no SRS, short":                    {"", "srs0", "spf:example.net", "", ""},
+		"no SRS, later":                    {"", "a-srs0=b@example.net", "spf:example.net", "", ""},
 		"order: the strongest first":       {"Resent-From: x|" + arc("i=1", "i=1", "i=1"), "SRS0=x", "", "", "arc"},
 		"within the first hundred":         {strings.Repeat("Delivered-To: kim@example.org|", 99) + "Delivered-To: x@example.net", "", "", "", "delivered-to"},
 		"not looked at beyond the hundred": {strings.Repeat("Delivered-To: kim@example.org|", 100) + "Delivered-To: x@example.net", "", "", "", ""},
 	} {
+		// pass and fail are domains of a signature or, behind "spf:", of SPF.
 		t.Run(name, func(t *testing.T) {
 			env := &Envelope{MailFrom: tc.mailFrom, Recipients: []string{"lee@example.org", "kim@example.org"}}
-			rs := []dkim.Result{{Status: dkim.Fail, Domain: tc.fail}, {Status: dkim.Pass, Domain: tc.pass}}
-			if got := Indirect(fields(tc.header), env, rs); got != tc.want {
+			var rs []dkim.Result
+			var s *spf.Result
+			for i, d := range []string{tc.fail, tc.pass} {
+				if d, ok := strings.CutPrefix(d, "spf:"); ok {
+					s = &spf.Result{Status: []spf.Status{spf.Fail, spf.Pass}[i], Domain: d}
+				} else if d != "" {
+					rs = append(rs, dkim.Result{Status: []dkim.Status{dkim.Fail, dkim.Pass}[i], Domain: d})
+				}
+			}
+			if got := Indirect(fields(tc.header), env, s, rs); got != tc.want {
 				t.Errorf("%q, want %q", got, tc.want)
 			}
 		})
 	}
-	if got := Indirect(fields("Delivered-To: a@b.example"), nil, nil); got != "delivered-to" {
+	if got := Indirect(fields("Delivered-To: a@b.example"), nil, nil, nil); got != "delivered-to" {
 		t.Errorf("without an envelope: %q", got)
 	}
-	if got := Indirect(nil, nil, nil); got != "" {
+	if got := Indirect(nil, nil, nil, nil); got != "" {
 		t.Errorf("nothing: %q", got)
 	}
 }
@@ -95,6 +114,6 @@ func FuzzIndirect(f *testing.F) {
 		for _, n := range []string{"ARC-Seal", "List-Id", "List-Post", "X-Original-To"} {
 			h = append(h, header.Field{Name: n, Value: value})
 		}
-		Indirect(h, &Envelope{MailFrom: mailFrom}, []dkim.Result{{Status: dkim.Pass, Domain: "example.com"}})
+		Indirect(h, &Envelope{MailFrom: mailFrom}, &spf.Result{Status: spf.Pass, Domain: mailDomain(mailFrom)}, []dkim.Result{{Status: dkim.Pass, Domain: "example.com"}})
 	})
 }

@@ -42,6 +42,14 @@ func (m *message) ownPrivate(r *auth.Results) bool {
 	return len(r.Author.Domains) > 0
 }
 
+// ownHost reports whether a machine of ours hands the message over, at a
+// listener for inbound mail as well.
+func (m *message) ownHost() bool {
+	r, c := m.set.Rules, m.hints.Client
+	_, network := within(r.Networks, c.IP)
+	return m.env.Direction == auth.Relayed || network || r.Local && c.local()
+}
+
 // origin finds the first hop outside of our own hosts in mail that one of our
 // relays handed over. The topmost Received field is that relay's own and says
 // who connected to it; each further one is believed only while the host that

@@ -36,6 +36,8 @@ shop.example          TXT "v=spf1 -all"
 _dmarc.shop.example   TXT "v=DMARC1; p=quarantine"
 slow.example          TXT !timeout
 _dmarc.slow.example   TXT "v=DMARC1; p=reject"
+silent.example        TXT !timeout
+_dmarc.silent.example TXT !timeout
 192.0.2.1             PTR out.sender.example
 out.sender.example    A   192.0.2.1
 `

@@ -227,7 +227,9 @@ var tooManyForged = policy.Reply{Code: 550, Enhanced: "5.7.1", Text: "too many h
 // decide asks the policy and turns its verdict into edits on top of those that
 // are planned.
 func (m *message) decide(o outcome) outcome {
-	o.verdict = m.set.Policy.Decide(policy.Input{Env: &m.env, Results: &o.results, OwnPrivate: m.ownPrivate(&o.results)})
+	o.verdict = m.set.Policy.Decide(policy.Input{
+		Env: &m.env, Results: &o.results, OwnPrivate: m.ownPrivate(&o.results), OwnHost: m.ownHost(),
+	})
 	v := o.verdict
 	switch v.Action {
 	case policy.Accept, policy.Tag, policy.Quarantine:

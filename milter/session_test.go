@@ -71,7 +71,10 @@ func TestInboundPassAndSpoof(t *testing.T) {
 	if tagged.Code != 250 || !strings.HasPrefix(top(tagged.Raw), "Authentication-Results:") || !strings.Contains(tagged.Raw, "\r\nX-Quarantine: dmarc-quarantine; ") {
 		t.Errorf("quarantine: %d\n%s", tagged.Code, tagged.Raw)
 	}
-	temp := l.one(outside(), mailFrom("a@slow.example"))
+	if waits := l.one(outside(), mailFrom("a@slow.example")); waits.Code != 451 || !strings.HasPrefix(waits.Text, "4.7.1 ") || waits.Edits != 0 {
+		t.Errorf("the policy is known, and SPF is not: %d %s", waits.Code, waits.Text)
+	}
+	temp := l.one(outside(), mailFrom("a@silent.example"))
 	if temp.Code != 250 || !strings.Contains(top(temp.Raw), "spf=temperror") || !strings.Contains(top(temp.Raw), "dmarc=temperror") {
 		t.Errorf("DNS failure: %d %s", temp.Code, top(temp.Raw))
 	}

@@ -14,6 +14,9 @@ type Options struct {
 	// DMARCReject is "reject" (default) or "quarantine": what the built-in rules
 	// do with a direct failure under p=reject.
 	DMARCReject string
+	// DMARCTempError is "tempfail" (default), "accept" or "quarantine": what they
+	// do under p=reject when look-ups that the sender chose do not answer.
+	DMARCTempError string
 }
 
 const (

@@ -8,8 +8,10 @@ import (
 	"testing"
 
 	"github.com/sealmilter/sealmilter/auth"
+	"github.com/sealmilter/sealmilter/auth/dkim"
 	"github.com/sealmilter/sealmilter/auth/dmarc"
 	"github.com/sealmilter/sealmilter/auth/header"
+	"github.com/sealmilter/sealmilter/auth/spf"
 )
 
 // TestDefaultRules is the table of what happens out of the box.
@@ -19,6 +21,17 @@ func TestDefaultRules(t *testing.T) {
 	quarantined := func(policy, indirect string) string {
 		why := "dmarc=fail policy=" + policy + " domain=good.example indirect=" + indirect
 		return fmt.Sprintf("quarantine dmarc-quarantine %q | X-Quarantine: dmarc-quarantine; %s", why, why)
+	}
+	const waits = `tempfail dmarc-unknown "dmarc=temperror policy=reject domain=good.example spf=temperror dkim=fail, pass"` +
+		` | 451 4.7.1 the DNS does not tell whether the DMARC policy of good.example lets this message pass, try again later`
+	unsure := func(rule, spf string) string {
+		why := "dmarc=temperror policy=reject domain=good.example spf=" + spf + " dkim=fail, pass"
+		return fmt.Sprintf("quarantine %s %q | X-Quarantine: %s; %s", rule, why, rule, why)
+	}
+	unknown := func(p dmarc.Policy) change {
+		return func(in *Input) {
+			in.Results.SPF.Status, in.Results.DMARC.Status, in.Results.DMARC.Policy = spf.TempError, dmarc.TempError, p
+		}
 	}
 	hold := Options{Quarantine: "hold"}
 	gentle := Options{DMARCReject: "quarantine"}
@@ -42,7 +55,24 @@ func TestDefaultRules(t *testing.T) {
 		{"failure under quarantine, own private machine", Options{}, []change{dmarcFail("quarantine"), ownPrivate}, pass},
 		{"failure under none", Options{}, []change{dmarcFail("none")}, pass},
 		{"failure without policy", Options{}, []change{dmarcFail("")}, pass},
-		{"temperror under reject", Options{}, []change{func(in *Input) { in.Results.DMARC.Status = dmarc.TempError }}, pass},
+		{"temperror under reject", Options{}, []change{unknown("reject")}, waits},
+		{"temperror under reject, forged marks", Options{}, []change{unknown("reject"), func(in *Input) { in.Results.Indirect = "resent" }}, waits},
+		{"temperror under reject, told to accept", Options{DMARCTempError: "accept"}, []change{unknown("reject")}, pass},
+		{"temperror under reject, told to quarantine", Options{DMARCTempError: "quarantine"}, []change{unknown("reject")}, unsure("dmarc-unknown", "temperror")},
+		{"temperror under reject, told to hold", Options{DMARCTempError: "quarantine", Quarantine: "hold"}, []change{unknown("reject")}, unsure("dmarc-unknown", "temperror") + " | hold"},
+		{"temperror under reject, whatever a failure gets", gentle, []change{unknown("reject")}, waits},
+		{"temperror under reject, outbound", Options{}, []change{unknown("reject"), direction(auth.Outbound)}, pass},
+		{"temperror under reject, own private machine", Options{}, []change{unknown("reject"), ownPrivate}, pass},
+		// A relay's queue is ours, and where SPF did not run nothing failed.
+		{"temperror under reject, relayed", Options{}, []change{unknown("reject"), direction(auth.Relayed)}, unsure("dmarc-unknown-relayed", "temperror")},
+		{"temperror under reject, relayed, a key", Options{}, []change{unknown("reject"), direction(auth.Relayed), func(in *Input) {
+			in.Results.SPF.Status, in.Results.DKIM[1].Status = spf.Fail, dkim.TempError
+		}}, strings.ReplaceAll(unsure("dmarc-unknown-relayed", "fail"), "dkim=fail, pass", "dkim=fail, temperror")},
+		{"temperror under reject, relayed, first hop unknown", Options{}, []change{unknown("reject"), direction(auth.Relayed), func(in *Input) { in.Results.SPF = nil }}, pass},
+		{"temperror under reject, relayed, told to accept", Options{DMARCTempError: "accept"}, []change{unknown("reject"), direction(auth.Relayed)}, pass},
+		{"temperror under quarantine", Options{}, []change{unknown("quarantine")}, pass},
+		{"temperror under none", Options{}, []change{unknown("none")}, pass},
+		{"temperror under an unknown policy", Options{}, []change{unknown("")}, pass},
 		{"permerror", Options{}, []change{func(in *Input) { in.Results.DMARC.Status = dmarc.PermError }}, pass},
 		{"dmarc did not run", Options{}, []change{func(in *Input) { in.Results.DMARC = nil }}, pass},
 		{"no results at all, one From", Options{}, []change{func(in *Input) { in.Results = nil }}, pass},
@@ -53,6 +83,14 @@ func TestDefaultRules(t *testing.T) {
 		{"two From, outbound", Options{}, []change{fromFields(2), direction(auth.Outbound)}, pass},
 		{"malformed From", Options{}, []change{malformedFrom}, `reject unusable-from "no address" | 550 5.7.1 the From field has no usable address`},
 		{"malformed From, outbound", Options{}, []change{malformedFrom, direction(auth.Outbound)}, pass},
+		// cron on a host of ours writes "root (Cron Daemon)".
+		{"no author domain", Options{}, []change{noDomain}, `reject unusable-from "no author domain" | 550 5.7.1 the From field has no usable address`},
+		{"no author domain, from a host of ours", Options{}, []change{noDomain, ownHost}, pass},
+		{"no author domain, relayed", Options{}, []change{noDomain, ownHost, direction(auth.Relayed)}, pass},
+		{"no author domain, but one that some readers see, from a host of ours", Options{}, []change{noDomain, ownHost, func(in *Input) { in.Results.Author.Shown = []string{"bank.example"} }},
+			`reject unusable-from "no author domain" | 550 5.7.1 the From field has no usable address`},
+		{"malformed From, from a host of ours", Options{}, []change{malformedFrom, ownHost}, `reject unusable-from "no address" | 550 5.7.1 the From field has no usable address`},
+		{"two From, from a host of ours", Options{}, []change{fromFields(2), ownHost}, `reject broken-from "From fields: 2" | 550 5.7.1 a message needs exactly one From field`},
 		{"several mailboxes, one From", Options{}, []change{func(in *Input) {
 			in.Results.Author.Mailboxes = []string{"a@good.example", "b@other.example"}
 			in.Results.Author.Domains = []string{"good.example", "other.example"}
@@ -141,6 +179,8 @@ func TestConditions(t *testing.T) {
 		`{iprev: pass}`:                                              true,
 		`{dnsbl: zen.dnsbl.example}`:                                 false,
 		`{indirect: false}`:                                          true,
+		`{own_host: false}`:                                          true,
+		`{from.domainless: true}`:                                    false,
 		`{own_private: false}`:                                       true,
 		`{size: {min: 10KiB, max: 20KiB}}`:                           true,
 		`{size: {max: 19999}}`:                                       false,

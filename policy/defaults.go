@@ -22,7 +22,7 @@ func defaultRules(opt Options) Node {
 	if opt.DMARCReject == "quarantine" {
 		direct = m(direct.pair(0), direct.pair(1), p{"action", s("quarantine")}, why)
 	}
-	return l(
+	rules := l(
 		// RFC 9989 §4.2: DMARC leaves a message without a single, properly formed
 		// From field to us; readers show whichever field they like.
 		m(
@@ -33,9 +33,11 @@ func defaultRules(opt Options) Node {
 			p{"reason", s("From fields: {from.count}")},
 		),
 		// RFC 9989 §4.2, §5.3.1: no domain, or one that can be read in two ways.
+		// cron of one's own hosts writes "root (Cron Daemon)", in nobody's name.
 		m(
 			p{"name", s("unusable-from")},
-			p{"if", m(foreign, p{"from.error", m(p{"not", s("")})}, notOwn)},
+			p{"if", m(foreign, p{"from.error", m(p{"not", s("")})}, notOwn,
+				p{"not", m(p{"from.domainless", s("true")}, p{"own_host", s("true")})})},
 			p{"action", s("reject")},
 			p{"reply", s("550 5.7.1 the From field has no usable address")},
 			p{"reason", s("{from.error}")},
@@ -48,6 +50,39 @@ func defaultRules(opt Options) Node {
 			why,
 		),
 	)
+	rules.Items = append(rules.Items, unknownRules(opt)...)
+	return rules
+}
+
+// unknownRules are for mail under p=reject of which nobody knows whether it
+// passes. The policy is known, so the DNS answers us: what does not answer are
+// names that the sender chose (an SPF record, a key, a lame delegation below
+// the author's domain). Accepting would let any of them switch p=reject off. Marks of
+// forwarding do not help: they can be forged, and mail that was forwarded
+// honestly comes again.
+func unknownRules(opt Options) []Node {
+	s, m := scalarNode, mapNode
+	type p = pair
+	unknown := []pair{{"dmarc", s("temperror")}, {"dmarc.policy", s("reject")}, {"own_private", s("false")}}
+	why := p{"reason", s("dmarc={dmarc} policy={dmarc.policy} domain={from.domain} spf={spf} dkim={dkim}")}
+	inbound, action := append([]pair{{"direction", s("inbound")}}, unknown...), s("tempfail")
+	switch opt.DMARCTempError {
+	case "accept":
+		return nil
+	case "quarantine":
+		action = s("quarantine")
+	}
+	rule := m(p{"name", s("dmarc-unknown")}, p{"if", m(inbound...)}, p{"action", action}, why)
+	if action.Scalar == "tempfail" {
+		// RFC 9989 §7.2: "best done with a 4xy SMTP reply code".
+		rule = m(rule.pair(0), rule.pair(1), rule.pair(2),
+			p{"reply", s("451 4.7.1 the DNS does not tell whether the DMARC policy of {from.domain} lets this message pass, try again later")}, why)
+	}
+	// Of a relay of ours the queue is ours as well. Where its first hop is unknown,
+	// SPF did not run, which is no fault of the DNS and does not pass.
+	failed := p{"any", listNode(m(p{"spf", s("temperror")}), m(p{"dkim", s("temperror")}))}
+	relayed := append([]pair{{"direction", s("relayed")}, failed}, unknown...)
+	return []Node{rule, m(p{"name", s("dmarc-unknown-relayed")}, p{"if", m(relayed...)}, p{"action", s("quarantine")}, why)}
 }
 
 // pair is the i-th entry of a map.

@@ -27,6 +27,7 @@ type facts struct {
 	env        *auth.Envelope
 	res        *auth.Results
 	ownPrivate bool
+	ownHost    bool
 }
 
 // field is something that a condition may ask for. All values are text; a
@@ -81,6 +82,7 @@ var fields = []field{
 	{name: "from.count", kind: kNumber, get: func(f *facts) []string { return one(strconv.Itoa(fromCount(f))) }},
 	{name: "from.addresses", kind: kNumber, get: func(f *facts) []string { return one(strconv.Itoa(len(f.res.Author.Mailboxes))) }},
 	{name: "from.error", kind: kText, get: fromError},
+	{name: "from.domainless", words: boolWords, get: func(f *facts) []string { return yes(f.res.Author.Domainless()) }},
 	{name: "spf", words: spfWords, get: spfStatus},
 	{name: "spf.domain", kind: kDomain, get: spfDomain},
 	{name: "spf.explanation", kind: kText, get: spfExplanation},
@@ -96,6 +98,7 @@ var fields = []field{
 	{name: "dnsbl", kind: kDomain, get: func(*facts) []string { return nil }},
 	{name: "indirect", words: boolWords, get: func(f *facts) []string { return yes(f.res.Indirect != "") }, text: indirectText},
 	{name: "own_private", words: boolWords, get: func(f *facts) []string { return yes(f.ownPrivate) }},
+	{name: "own_host", words: boolWords, get: func(f *facts) []string { return yes(f.ownHost) }},
 	{name: "size", kind: kNumber, get: func(f *facts) []string { return one(strconv.FormatInt(f.env.Size, 10)) }},
 	{name: "signed", words: boolWords, get: func(f *facts) []string { return yes(f.env.Signed) }},
 }

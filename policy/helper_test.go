@@ -129,7 +129,11 @@ func malformedFrom(in *Input) {
 	in.Results.Author = auth.Author{Fields: 1, Err: errors.New("no address")}
 }
 
+func noDomain(in *Input) { in.Results.Author = auth.Author{Fields: 1, Err: auth.ErrNoAuthor} }
+
 func ownPrivate(in *Input) { in.OwnPrivate = true }
+
+func ownHost(in *Input) { in.OwnHost = true }
 
 // show writes a verdict as one line: action rule "reason" reply headers hold.
 func show(v Verdict) string {

@@ -45,6 +45,9 @@ type Input struct {
 	// claims one of our own sign.domains: most likely a machine of ours that is
 	// missing in outbound.networks. The built-in rules leave it alone.
 	OwnPrivate bool
+	// OwnHost: a machine of ours handed the message over, whatever the message is
+	// taken for: this host, one of outbound.networks or of inbound.relays.
+	OwnHost bool
 }
 
 // Verdict is the outcome of one message.
@@ -108,7 +111,7 @@ func (p *Policy) Decide(in Input) Verdict {
 	if p == nil || in.Env == nil {
 		return Verdict{Reason: "policy: no rules or no envelope"}
 	}
-	f := facts{env: in.Env, res: in.Results, ownPrivate: in.OwnPrivate}
+	f := facts{env: in.Env, res: in.Results, ownPrivate: in.OwnPrivate, ownHost: in.OwnHost}
 	if f.res == nil {
 		f.res = &auth.Results{}
 	}

@@ -154,7 +154,7 @@ func (d *decoder) checkLimits(c *Config) {
 }
 
 func (d *decoder) checkPolicy(c *Config) {
-	p, problems := policy.Compile(&c.Policy.Rules.Node, policy.Options{Quarantine: c.Policy.Quarantine, DMARCReject: c.Policy.DMARCReject})
+	p, problems := policy.Compile(&c.Policy.Rules.Node, c.Policy.options())
 	for _, x := range problems {
 		sev := Error
 		if x.Warning {

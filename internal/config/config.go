@@ -139,11 +139,16 @@ type Seal struct {
 
 // Policy decides about inbound mail.
 type Policy struct {
-	Quarantine  string `yaml:"quarantine" words:"tag hold"`
-	DMARCReject string `yaml:"dmarc_reject" words:"reject quarantine"`
-	Rules       Tree   `yaml:"rules"`
+	Quarantine     string `yaml:"quarantine" words:"tag hold"`
+	DMARCReject    string `yaml:"dmarc_reject" words:"reject quarantine"`
+	DMARCTempError string `yaml:"dmarc_temperror" words:"tempfail accept quarantine"`
+	Rules          Tree   `yaml:"rules"`
 	// Compiled is what Rules mean.
 	Compiled *policy.Policy `yaml:"-"`
+}
+
+func (p Policy) options() policy.Options {
+	return policy.Options{Quarantine: p.Quarantine, DMARCReject: p.DMARCReject, DMARCTempError: p.DMARCTempError}
 }
 
 // Limits bound what one message and one peer can cost.

@@ -7,8 +7,15 @@ import (
 )
 
 // Default is the configuration that an empty section means. AuthservID is the
-// one value that has to be found out (Loader.Hostname).
+// one value that has to be found out (Loader.HostID).
 func Default() *Config {
+	c := defaults()
+	// The built-in rules have no problems.
+	c.Policy.Compiled, _ = policy.Compile(&c.Policy.Rules.Node, c.Policy.options())
+	return c
+}
+
+func defaults() *Config {
 	return &Config{
 		Listen: []Listener{{Addr: mustAddress("unix:/run/sealmilter/milter.sock"), Direction: "auto"}},
 		Socket: Socket{Mode: 0o660},
@@ -40,9 +47,10 @@ func Default() *Config {
 		},
 		Verify: Verify{SPF: true, DKIM: true, DMARC: true, IPRev: true},
 		Policy: Policy{
-			Quarantine:  "tag",
-			DMARCReject: "reject",
-			Rules:       Tree{policy.Node{Kind: policy.List, Items: []policy.Node{{Kind: policy.Scalar, Scalar: "defaults"}}}},
+			Quarantine:     "tag",
+			DMARCReject:    "reject",
+			DMARCTempError: "tempfail",
+			Rules:          Tree{policy.Node{Kind: policy.List, Items: []policy.Node{{Kind: policy.Scalar, Scalar: "defaults"}}}},
 		},
 		Forwarders: emptyTree(policy.List),
 		Reports:    emptyTree(policy.Map),

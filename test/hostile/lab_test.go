@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -35,7 +36,7 @@ func newLab(t *testing.T, zone string) *lab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rules, bad := policy.Compile(nil, policy.Options{Quarantine: "tag", DMARCReject: "reject"})
+	rules, bad := policy.Compile(nil, policy.Options{Quarantine: "tag", DMARCReject: "reject", DMARCTempError: "tempfail"})
 	if len(bad) > 0 {
 		t.Fatal(bad)
 	}
@@ -111,6 +112,7 @@ const (
 	rejected   = "550 5.7.1 rejected by the DMARC policy of bank.example"
 	oneFrom    = "550 5.7.1 a message needs exactly one From field"
 	unusable   = "550 5.7.1 the From field has no usable address"
+	deferred   = "451 4.7.1 the DNS does not tell whether the DMARC policy of bank.example lets this message pass, try again later"
 	quarantine = "dmarc-quarantine"
 )
 
@@ -153,7 +155,7 @@ func (l *lab) check(t *testing.T, c hostile) {
 	}
 	reply := ""
 	if byRules.Code != 250 {
-		reply = strings.TrimSpace("550 " + byRules.Text)
+		reply = strings.TrimSpace(strconv.Itoa(byRules.Code) + " " + byRules.Text)
 	}
 	if reply != c.reply {
 		t.Errorf("reply %q, want %q", reply, c.reply)

@@ -18,14 +18,16 @@ import (
 //     it for a naive reader than for a careful one;
 //   - a field that may pass for our results and is still there;
 //   - anything else of the header section gone or changed;
-//   - a reply other than 550, or a 550 that says nothing.
+//   - a reply other than 550, and 451 where the DNS leaves p=reject undecided, or
+//     one that says nothing.
 //
 // A rejected message has no fields to look at.
 func (v Verdict) Problems(m Message) []string {
 	p := slices.Clone(v.Errors)
 	say := func(format string, args ...any) { p = append(p, fmt.Sprintf(format, args...)) }
 	if v.Code != 250 {
-		if v.Code != 550 || !strings.HasPrefix(v.Text, "5.7.1 ") {
+		waits := v.Code == 451 && strings.HasPrefix(v.Text, "4.7.1 the DNS does not tell ")
+		if !waits && (v.Code != 550 || !strings.HasPrefix(v.Text, "5.7.1 ")) {
 			say("reply %d %s", v.Code, v.Text)
 		}
 		return p

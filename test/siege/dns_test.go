@@ -60,7 +60,7 @@ func authenticate(t *testing.T, s *faultdns.Server, p client.Peer, m client.Mess
 	check.Headers(h)
 	_, _ = check.Write([]byte(body)) // it never fails
 	r := check.Finish()
-	rules, bad := policy.Compile(nil, policy.Options{Quarantine: "tag", DMARCReject: "reject"})
+	rules, bad := policy.Compile(nil, policy.Options{Quarantine: "tag", DMARCReject: "reject", DMARCTempError: "tempfail"})
 	if len(bad) > 0 {
 		t.Fatal(bad)
 	}
@@ -92,12 +92,13 @@ var honest = map[string]words{
 }
 
 // The same message from a host that SPF forbids: nothing but the signature
-// speaks for it, so that without the key nobody knows.
+// speaks for it, so that without the key nobody knows. The policy is known then,
+// and anybody can name a key that does not answer: the message has to wait.
 var forwarded = map[string]words{
 	"everything": {iprev.TempError, spf.TempError, dkim.TempError, dmarc.TempError, policy.Accept},
 	"iprev":      {iprev.TempError, spf.Fail, dkim.Pass, dmarc.Pass, policy.Accept},
 	"spf":        {iprev.PermError, spf.TempError, dkim.Pass, dmarc.Pass, policy.Accept},
-	"dkim key":   {iprev.PermError, spf.Fail, dkim.TempError, dmarc.TempError, policy.Accept},
+	"dkim key":   {iprev.PermError, spf.Fail, dkim.TempError, dmarc.TempError, policy.Tempfail},
 	"dmarc":      {iprev.PermError, spf.Fail, dkim.Pass, dmarc.TempError, policy.Accept},
 }
 
