@@ -16,6 +16,7 @@ import (
 	"github.com/sealmilter/sealmilter/auth"
 	"github.com/sealmilter/sealmilter/auth/header"
 	"github.com/sealmilter/sealmilter/auth/resolve"
+	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/secondopinion"
 	"github.com/sealmilter/sealmilter/milter"
 )
@@ -24,6 +25,9 @@ const (
 	// maxMessage bounds what explain reads; MTAs take less by default.
 	maxMessage      = 256 << 20
 	explainPatience = 2 * time.Minute
+	// noName is the authserv-id without a configuration on a host whose name has
+	// no dot (RFC 6761 §6.4: .invalid is nobody's).
+	noName = "explain.invalid"
 )
 
 // explainFlags are the flags of explain.
@@ -45,7 +49,8 @@ second implementation, DMARC, the Authentication-Results field, and the rule tha
 decides. With --auth or --outbound the message is ours, and it tells which keys
 sign, or why none does. Without --ip, the client is the one in the topmost
 Received field that names one, and what stands above it was added on arrival and
-is left out. Changes nothing and sends nothing.`,
+is left out. Without a configuration the defaults decide. Changes nothing and
+sends nothing.`,
 		Example: `  sealmilter explain message.eml
   sealmilter explain message.eml --ip 192.0.2.25 --helo mail.example.com --mail-from alice@example.com
   sealmilter explain message.eml --auth alice@example.com`,
@@ -83,6 +88,7 @@ type explained struct {
 	milter.Explanation
 	question   milter.Question
 	authservID string
+	noFile     bool // there is no configuration
 	guessed    bool // the client was taken from Received
 	left       int  // fields on top that were left out
 	// second has a verdict a signature, in order: of the message as it is when
@@ -97,6 +103,12 @@ func (f *explainFlags) explain(ctx context.Context, cmd *cobra.Command, path str
 	if err != nil {
 		return nil, err
 	}
+	noFile := cfg.AuthservID == "" // a file that loads has one, or the host's name
+	if noFile {
+		if cfg.AuthservID, err = (config.Loader{}).HostID(); err != nil {
+			cfg.AuthservID = noName
+		}
+	}
 	q, guessed, left, err := f.question(cmd, path)
 	if err != nil {
 		return nil, err
@@ -109,7 +121,7 @@ func (f *explainFlags) explain(ctx context.Context, cmd *cobra.Command, path str
 	defer closeResolver()
 	store, problems := loadKeys(cfg, nil)
 	a := &app{log: slog.New(slog.DiscardHandler), resolver: r}
-	x := &explained{question: q, guessed: guessed, left: left, authservID: cfg.AuthservID}
+	x := &explained{question: q, guessed: guessed, left: left, authservID: cfg.AuthservID, noFile: noFile}
 	x.Explanation = milter.Explain(ctx, a.setup(cfg, store), q)
 	h := q.Header
 	if x.Direction == auth.Outbound {

@@ -46,6 +46,9 @@ func because(err error) string {
 func (x *explained) print(w io.Writer) {
 	q := x.question
 	fmt.Fprintf(w, "MESSAGE  %s: %s\n", x.Direction, show(x.Reason))
+	if x.noFile {
+		line(w, "config", "there is no "+defaultConfig+": the defaults decide")
+	}
 	client := "unknown"
 	if q.Client.IP.IsValid() {
 		client = q.Client.IP.String()
@@ -200,6 +203,7 @@ func replyLine(r policy.Reply) string {
 type explainReport struct {
 	Direction string        `json:"direction"`
 	Reason    string        `json:"reason"`
+	Defaults  bool          `json:"defaults,omitempty"` // there is no configuration
 	ClientIP  string        `json:"client_ip"`
 	Helo      string        `json:"helo"`
 	MailFrom  string        `json:"mail_from"`
@@ -280,7 +284,7 @@ type verdictJSON struct {
 func (x *explained) report() explainReport {
 	r := &x.Results
 	out := explainReport{
-		Direction: string(x.Direction), Reason: x.Reason, Helo: x.question.Helo, MailFrom: x.question.MailFrom,
+		Direction: string(x.Direction), Reason: x.Reason, Defaults: x.noFile, Helo: x.question.Helo, MailFrom: x.question.MailFrom,
 		Author: append([]string{}, r.Author.Domains...), AuthorErr: errText(r.Author.Err), LeftOut: x.left,
 		DKIM: []dkimJSON{}, Indirect: r.Indirect, Signed: x.Signed, Unsigned: x.Unsigned, Error: errText(x.Err),
 		Second: []opinionJSON{}, Edits: append([]milter.Edit{}, x.Edits...),

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -27,6 +28,12 @@ func TestScripts(t *testing.T) {
 			"mode":   mode,
 			"fails":  exits(exitProblems),
 			"usage":  exits(exitUsage),
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond != "configured" {
+				return false, fmt.Errorf("unknown condition %q", cond)
+			}
+			return exists(defaultConfig), nil
 		},
 	})
 }

@@ -45,7 +45,7 @@ func (l Loader) Parse(name string, data []byte) (*Config, Problems) {
 		return nil, problems.tidy(name)
 	}
 	d := &decoder{lines: map[string]int{}}
-	c := Default()
+	c := defaults()
 	d.object(tree, reflect.ValueOf(c).Elem(), "")
 	l.authservID(d, c)
 	d.check(c)
@@ -70,21 +70,30 @@ func (l Loader) authservID(d *decoder, c *Config) {
 	if d.failedAt(d.lines["authserv_id"]) && d.lines["authserv_id"] > 0 {
 		return
 	}
+	id, err := l.HostID()
+	if err != nil {
+		d.failAt("authserv_id", "authserv_id is not set, and "+err.Error(), hint)
+		return
+	}
+	c.AuthservID = id
+}
+
+// HostID is the authserv-id of a host whose configuration gives none: its own
+// name, which must have a dot.
+func (l Loader) HostID() (string, error) {
 	hostname := l.Hostname
 	if hostname == nil {
 		hostname = systemHostname
 	}
 	name, err := hostname()
 	if err != nil {
-		d.failAt("authserv_id", "authserv_id is not set, and the name of this host is unknown: "+err.Error(), hint)
-		return
+		return "", fmt.Errorf("the name of this host is unknown: %w", err)
 	}
 	id, err := resolve.CanonicalName(name)
 	if err != nil || isLocalhost(id) || !strings.Contains(id, ".") {
-		d.failAt("authserv_id", fmt.Sprintf("authserv_id is not set, and this host is only called %s", quote(name)), hint)
-		return
+		return "", fmt.Errorf("this host is only called %s", quote(name))
 	}
-	c.AuthservID = id
+	return id, nil
 }
 
 func isLocalhost(name string) bool {
