@@ -17,6 +17,7 @@ import (
 
 	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/doctor"
+	"github.com/sealmilter/sealmilter/internal/filing"
 	"github.com/sealmilter/sealmilter/internal/postfix"
 	"github.com/sealmilter/sealmilter/internal/setup"
 	"github.com/sealmilter/sealmilter/milter/client"
@@ -40,7 +41,7 @@ func examineMTA(ctx context.Context, cfg *config.Config, postfixDir string) ([]d
 	listens = append(listens, systemdListens(ctx)...)
 	var all []doctor.Finding
 	var targets []doctor.Target
-	var helo string
+	var helo, checks string
 	postconf, found := findPostconf()
 	switch cf, err := os.ReadFile(sendmailCF); {
 	case found && (cfg.MTA != "sendmail" || err != nil):
@@ -49,6 +50,7 @@ func examineMTA(ctx context.Context, cfg *config.Config, postfixDir string) ([]d
 			return []doctor.Finding{{Level: doctor.Fail, Check: "mta", Subject: postconf, Message: err.Error(), Want: "a Postfix configuration that can be read"}}, ""
 		}
 		all, targets = doctor.Postfix(p, listens, cfg.Outbound.DaemonNames)
+		checks = p.Main["milter_header_checks"]
 		helo = p.Helo()
 	case err == nil:
 		mc, _ := os.ReadFile(sendmailMC)
@@ -68,7 +70,12 @@ func examineMTA(ctx context.Context, cfg *config.Config, postfixDir string) ([]d
 		asUser, err := probeAs(ctx, t)
 		all = append(all, doctor.Reached(t, asUser, err))
 	}
-	return all, helo
+	dovecot, err := output(ctx, "doveconf", "-n")
+	if err != nil {
+		dovecot = "" // none here, or not for us to ask
+	}
+	filed := filing.Host{Dovecot: dovecot, Checks: checks}.Look()
+	return append(all, doctor.Quarantine(cfg.Policy.Quarantine, filed)), helo
 }
 
 // systemdListens are the unix sockets that systemd opens for us.

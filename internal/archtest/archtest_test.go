@@ -35,6 +35,7 @@ var forbidden = []struct {
 		"it knows auth/resolve only"},
 	{[]string{"internal/postfix"}, []string{"auth", "policy", "keys", "milter", "internal/config", "cmd"}, "it knows Postfix's files only"},
 	{[]string{"internal/sendmail"}, []string{"auth", "policy", "keys", "milter", "internal", "cmd", "std:os"}, "a plan can be replayed from Sendmail's files"},
+	{[]string{"internal/filing"}, []string{"auth", "policy", "keys", "milter", "internal", "cmd"}, "it knows the delivery agents' files only"},
 	{[]string{"milter/witness"}, []string{"auth", "policy", "keys", "internal", "cmd"}, "it is no part of the daemon"},
 	{[]string{"internal/telemetry", "internal/socket", "internal/secondopinion"}, []string{"auth", "policy", "keys", "milter", "internal/config", "cmd"},
 		"plumbing knows nothing of the rooms"},

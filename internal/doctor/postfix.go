@@ -12,6 +12,7 @@ import (
 var postfixNames = []string{
 	"smtpd_milters", "non_smtpd_milters", "milter_default_action", "milter_macro_daemon_name", "milter_protocol",
 	"internal_mail_filter_classes", "queue_directory", "mail_owner", "myhostname", "smtp_helo_name", "compatibility_level", "mail_version", "receive_override_options",
+	"milter_header_checks",
 }
 
 // PostfixNames lists the parameters that PostfixConf.Main should hold.

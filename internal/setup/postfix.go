@@ -110,6 +110,7 @@ func (s *Postfix) setUp(ctx context.Context) error {
 		return err
 	}
 	s.records(s.conf.cfg, store)
+	s.tagged(ctx, s.conf.cfg, h.Values.Get("milter_header_checks"))
 	return nil
 }
 

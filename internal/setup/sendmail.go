@@ -149,6 +149,7 @@ func (s *Sendmail) setUp(ctx context.Context) error {
 		return err
 	}
 	s.records(s.conf.cfg, store)
+	s.tagged(ctx, s.conf.cfg, "")
 	return nil
 }
 
