@@ -1,6 +1,7 @@
 package filing
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -42,8 +43,12 @@ func program(t *testing.T, name, pkg string) string {
 func TestSieveFilesTaggedMail(t *testing.T) {
 	sieve := program(t, "sieve-test", "dovecot-sieve")
 	dir := t.TempDir()
+	uid, gid := os.Getuid(), os.Getgid()
+	if uid == 0 {
+		uid, gid = 65534, 65534 // Dovecot delivers nothing as root
+	}
 	conf := write(t, filepath.Join(dir, "dovecot.conf"), "protocols =\nssl = no\nlog_path = /dev/stderr\nbase_dir = "+dir+"/run\nstate_dir = "+dir+"/run\n"+
-		"mail_uid = 65534\nmail_gid = 65534\nmail_home = "+dir+"\nmail_location = maildir:"+dir+"/Maildir\n")
+		fmt.Sprintf("mail_uid = %d\nmail_gid = %d\nmail_home = %[3]s\nmail_location = maildir:%[3]s/Maildir\n", uid, gid, dir))
 	script := write(t, filepath.Join(dir, "quarantine.sieve"), Sieve)
 	for mail, want := range map[string]string{tagged: "store message in folder: Junk", plain: "store message in folder: INBOX"} {
 		// sieve-test gives root's rights up; that user must get at the files.

@@ -51,6 +51,8 @@ mail    A   192.0.2.20
 	"quarantine.example.": "@ TXT \"v=spf1 -all\"\n_dmarc TXT \"v=DMARC1; p=quarantine\"\n",
 	// broken.example. is configured in NSD without a zone file: SERVFAIL, as a lame server gives.
 	"broken.example.": "",
+	// The same below a domain with p=reject, where anybody may put a MAIL FROM.
+	"lame.reject.example.": "",
 }
 
 // zoneName is the zone's file name; the root's is "root".

@@ -189,6 +189,20 @@ func TestForgedResultsAreRemoved(t *testing.T) {
 	}
 }
 
+// TestLameMailFromWaits: a MAIL FROM at a lame delegation below a domain with p=reject leaves the verdict open. The
+// message is neither refused for good nor accepted, forged marks of forwarding or not.
+func TestLameMailFromWaits(t *testing.T) {
+	l := need(t)
+	for _, more := range []string{"", "Resent-From: a@b.example\r\n"} {
+		to := box("lame")
+		c := dial(t, local(l.postfix.ports.smtp), stranger)
+		rep, err := c.send("<x@lame.reject.example>", []string{to}, compose("ceo@reject.example", to, "hello", "text", more))
+		if err != nil || rep.code != 451 || !strings.HasPrefix(rep.text, "4.7.1 ") || !strings.Contains(rep.text, "reject.example") {
+			t.Errorf("%q: %v %v, want 451 4.7.1", more, rep, err)
+		}
+	}
+}
+
 // TestNullSender: a bounce from outside is judged by its HELO name.
 func TestNullSender(t *testing.T) {
 	l := need(t)
