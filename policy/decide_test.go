@@ -65,6 +65,8 @@ func TestDefaultRules(t *testing.T) {
 		{"temperror under reject, own private machine", Options{}, []change{unknown("reject"), ownPrivate}, pass},
 		// A relay's queue is ours, and where SPF did not run nothing failed.
 		{"temperror under reject, relayed", Options{}, []change{unknown("reject"), direction(auth.Relayed)}, unsure("dmarc-unknown-relayed", "temperror")},
+		{"temperror under reject, own host at an inbound listener", Options{}, []change{unknown("reject"), ownHost}, unsure("dmarc-unknown-relayed", "temperror")},
+		{"temperror under reject, outbound from an own host", Options{}, []change{unknown("reject"), ownHost, direction(auth.Outbound)}, pass},
 		{"temperror under reject, relayed, a key", Options{}, []change{unknown("reject"), direction(auth.Relayed), func(in *Input) {
 			in.Results.SPF.Status, in.Results.DKIM[1].Status = spf.Fail, dkim.TempError
 		}}, strings.ReplaceAll(unsure("dmarc-unknown-relayed", "fail"), "dkim=fail, pass", "dkim=fail, temperror")},

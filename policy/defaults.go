@@ -65,23 +65,25 @@ func unknownRules(opt Options) []Node {
 	type p = pair
 	unknown := []pair{{"dmarc", s("temperror")}, {"dmarc.policy", s("reject")}, {"own_private", s("false")}}
 	why := p{"reason", s("dmarc={dmarc} policy={dmarc.policy} domain={from.domain} spf={spf} dkim={dkim}")}
-	inbound, action := append([]pair{{"direction", s("inbound")}}, unknown...), s("tempfail")
+	foreign := append([]pair{{"direction", s("inbound")}, {"own_host", s("false")}}, unknown...)
+	action := s("tempfail")
 	switch opt.DMARCTempError {
 	case "accept":
 		return nil
 	case "quarantine":
 		action = s("quarantine")
 	}
-	rule := m(p{"name", s("dmarc-unknown")}, p{"if", m(inbound...)}, p{"action", action}, why)
+	rule := m(p{"name", s("dmarc-unknown")}, p{"if", m(foreign...)}, p{"action", action}, why)
 	if action.Scalar == "tempfail" {
 		// RFC 9989 §7.2: "best done with a 4xy SMTP reply code".
 		rule = m(rule.pair(0), rule.pair(1), rule.pair(2),
 			p{"reply", s("451 4.7.1 the DNS does not tell whether the DMARC policy of {from.domain} lets this message pass, try again later")}, why)
 	}
-	// Of a relay of ours the queue is ours as well. Where its first hop is unknown,
-	// SPF did not run, which is no fault of the DNS and does not pass.
-	failed := p{"any", listNode(m(p{"spf", s("temperror")}), m(p{"dkim", s("temperror")}))}
-	relayed := append([]pair{{"direction", s("relayed")}, failed}, unknown...)
+	// The queue of a host of ours is ours as well. Where a relay's first hop is
+	// unknown, SPF did not run, which is no fault of the DNS and does not pass.
+	ours := m(p{"any", listNode(m(p{"direction", s("relayed")}), m(p{"direction", s("inbound")}, p{"own_host", s("true")}))})
+	failed := m(p{"any", listNode(m(p{"spf", s("temperror")}), m(p{"dkim", s("temperror")}))})
+	relayed := append([]pair{{"all", listNode(ours, failed)}}, unknown...)
 	return []Node{rule, m(p{"name", s("dmarc-unknown-relayed")}, p{"if", m(relayed...)}, p{"action", s("quarantine")}, why)}
 }
 
