@@ -72,9 +72,10 @@ func (e *Evaluator) Evaluate(ctx context.Context, authorDomain string, ids []Ide
 
 // EvaluateAll is Evaluate for a From field with one or several author domains.
 // Of several it returns the result that asks for most: the strictest policy
-// among those that fail (RFC 9989 §11.5), then what is undecided, and a pass
-// only when every domain passes. More than five count as a failure: quarantine,
-// or reject if a failing one of the first five says so.
+// among those that fail or, under a reject, are undecided (RFC 9989 §11.5), then
+// what else is undecided, and a pass only when every domain passes. More than
+// five count as a failure: quarantine, or reject if a failing one of the first
+// five says so.
 func (e *Evaluator) EvaluateAll(ctx context.Context, authorDomains []string, ids []Identifier) Result {
 	var authors []string
 	seen := map[string]bool{}
@@ -146,15 +147,15 @@ func each(n int, f func(int)) {
 }
 
 // severity orders the results of several author domains. A temporary error
-// may hide a reject and so outweighs a failure that asks for nothing; the one
-// that is known to hide it comes first.
+// may hide a reject and so outweighs a failure that asks for nothing; where it
+// is known to, a failure of another author that asks for less must not cover it.
 func (r Result) severity() int {
 	switch {
 	case r.Status == Fail && r.Policy == PolicyReject:
 		return 7
-	case r.Status == Fail && r.Policy == PolicyQuarantine:
-		return 6
 	case r.Status == TempError && r.Policy == PolicyReject:
+		return 6
+	case r.Status == Fail && r.Policy == PolicyQuarantine:
 		return 5
 	case r.Status == TempError:
 		return 4

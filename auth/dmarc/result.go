@@ -33,9 +33,9 @@ type Result struct {
 	Status       Status
 	AuthorDomain string // A-labels, lower case; "" without one
 	// Policy that applies after sp, np and t; "" without a policy record. With
-	// TempError it is what applies as far as is known, "" when nothing is: then
-	// what failed were look-ups about the message, whose names its sender chose,
-	// and nothing that is known would let the message pass.
+	// TempError it is what applies as far as is known: what failed were other
+	// look-ups, whose names the sender chose. It is "" where no policy is known,
+	// and where the message would pass by what is known.
 	Policy Policy
 	// Record is the applicable policy record, nil without one.
 	Record *Record

@@ -62,6 +62,8 @@ func TestLookupsThatTheSenderChose(t *testing.T) {
 		}
 	}
 	cases = append(cases,
+		hostile{name: "a second author, whose policy asks for less", m: muteKey(plain(attackerPeer, attacker, victim+", x@shop.example").truly("attacker.example"), "bank.example"),
+			reply: deferred, results: strings.NewReplacer("DOMAIN", "bank.example", "POLICY", "reject").Replace(evesSPF + "; " + muteDKIM + asks)},
 		hostile{name: "an honest letter whose key does not answer waits as well", m: muteKey(plain(attackerPeer, attacker, victim), "bank.example").truly("attacker.example"),
 			reply: deferred, results: strings.NewReplacer("DOMAIN", "bank.example", "POLICY", "reject").Replace(evesSPF + "; " + muteDKIM + asks)},
 		hostile{name: "a lame author whose organization signs", m: plain(bankPeer, victim, "ceo@lame.bank.example").by("bank.example").truly("bank.example"),
