@@ -203,7 +203,7 @@ func (s *service) serveAdmin(at config.Address) (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		if err := srv.Serve(socket.Limit(l)); !errors.Is(err, http.ErrServerClosed) {
 			s.app.log.Error("admin socket ended", "err", err)
 		}
 	}()

@@ -1,11 +1,15 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sealmilter/sealmilter/internal/config"
+	"github.com/sealmilter/sealmilter/internal/plain"
+	"github.com/sealmilter/sealmilter/internal/socket"
 	"github.com/sealmilter/sealmilter/keys"
 )
 
@@ -75,6 +79,13 @@ func checkAll(path string) *checked {
 		return r
 	}
 	r.cfg = cfg
+	if _, err := socket.NewPeers(cfg.Socket.Peers); err != nil {
+		hint := ""
+		if e := (*socket.Error)(nil); errors.As(err, &e) {
+			hint = e.Hint
+		}
+		r.add(true, path, err.Error(), hint)
+	}
 	store, broken := loadKeys(cfg, nil)
 	for _, p := range broken {
 		hint := p.Hint
@@ -106,13 +117,18 @@ func (r *checked) add(isError bool, place, message, hint string) {
 	r.Problems = append(r.Problems, p)
 }
 
+// printFound prints what is wrong, each part in its line.
+func printFound(w io.Writer, p checkProblem) {
+	fmt.Fprintf(w, "%s: %s: %s\n", plain.Text(p.Severity), plain.Text(p.Place), plain.Text(p.Message))
+	if p.Hint != "" {
+		fmt.Fprintf(w, "hint: %s\n", plain.Text(p.Hint))
+	}
+}
+
 func (r *checked) print(cmd *cobra.Command, quiet bool) {
 	out, stderr := cmd.OutOrStdout(), cmd.ErrOrStderr()
 	for _, p := range r.Problems {
-		fmt.Fprintf(stderr, "%s: %s: %s\n", p.Severity, p.Place, p.Message)
-		if p.Hint != "" {
-			fmt.Fprintf(stderr, "hint: %s\n", p.Hint)
-		}
+		printFound(stderr, p)
 	}
 	if r.cfg == nil || quiet {
 		return
@@ -127,7 +143,7 @@ func (r *checked) print(cmd *cobra.Command, quiet bool) {
 		if !k.Signs {
 			state = "older, does not sign"
 		}
-		fmt.Fprintf(out, "# key %s._domainkey.%s: %s, %d bits, %s, proof: %s\n", k.Selector, k.Domain, k.Algorithm, k.Bits, state, k.Proof)
+		fmt.Fprintf(out, "# key %s._domainkey.%s: %s, %d bits, %s, proof: %s\n", plain.Text(k.Selector), plain.Text(k.Domain), k.Algorithm, k.Bits, state, plain.Text(k.Proof))
 	}
 	if r.Errors == 0 {
 		word := "warnings"

@@ -16,6 +16,7 @@ import (
 	"github.com/sealmilter/sealmilter/auth/resolve"
 	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/doctor"
+	"github.com/sealmilter/sealmilter/internal/plain"
 	"github.com/sealmilter/sealmilter/keys"
 )
 
@@ -263,14 +264,15 @@ func printFindings(w io.Writer, all []doctor.Finding) {
 	n := map[doctor.Level]int{}
 	for _, f := range all {
 		n[f.Level]++
-		fmt.Fprintf(w, "%s  %-6s %s: %s\n", f.Level, f.Check, f.Subject, f.Message)
+		fmt.Fprintf(w, "%s  %-6s %s: %s\n", f.Level, f.Check, plain.Text(f.Subject), plain.Text(f.Message))
 		want := f.Want
 		if strings.Contains(strings.ReplaceAll(f.Paste, `" "`, ""), want) {
 			want = "" // it stands in what to paste
 		}
 		for _, line := range []struct{ label, text string }{{"seen", f.Seen}, {"want", want}, {"paste", f.Paste}} {
 			if line.text != "" {
-				fmt.Fprintf(w, "             %-6s %s\n", line.label, line.text)
+				// A record to paste stands in one line, however long it is.
+				fmt.Fprintf(w, "             %-6s %s\n", line.label, plain.Clip(line.text, len(line.text)))
 			}
 		}
 	}

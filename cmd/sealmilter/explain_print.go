@@ -7,26 +7,13 @@ import (
 
 	"github.com/sealmilter/sealmilter/auth"
 	"github.com/sealmilter/sealmilter/auth/dkim"
+	"github.com/sealmilter/sealmilter/internal/plain"
 	"github.com/sealmilter/sealmilter/milter"
 	"github.com/sealmilter/sealmilter/policy"
 )
 
 // show makes text of a message or the DNS fit for a terminal, and for one line.
-func show(s string) string {
-	const most = 1000
-	var b strings.Builder
-	for i, r := range s {
-		switch {
-		case i > most:
-			return b.String() + "..."
-		case r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0:
-			b.WriteByte('?')
-		default:
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
-}
+func show(s string) string { return plain.Text(s) }
 
 func errText(err error) string {
 	if err == nil {
@@ -80,7 +67,7 @@ func (x *explained) print(w io.Writer) {
 	x.printVerdict(w)
 }
 
-func line(w io.Writer, label, text string) { fmt.Fprintf(w, "  %-10s %s\n", label, text) }
+func line(w io.Writer, label, text string) { fmt.Fprintf(w, "  %-10s %s\n", show(label), show(text)) }
 
 func (x *explained) printChecks(w io.Writer) {
 	r := &x.Results

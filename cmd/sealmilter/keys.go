@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sealmilter/sealmilter/auth/resolve"
+	"github.com/sealmilter/sealmilter/internal/plain"
 	"github.com/sealmilter/sealmilter/keys"
 	"github.com/sealmilter/sealmilter/keys/publish"
 )
@@ -182,7 +183,7 @@ func writeKeyTable(w io.Writer, all []keyInfo) error {
 		if k.Signs {
 			sign = "yes"
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", k.Domain, k.Selector, k.Algorithm, k.Bits, k.Created, sign, k.Proof, k.Path)
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", plain.Args([]any{k.Domain, k.Selector, k.Algorithm, k.Bits, k.Created, sign, k.Proof, k.Path})...)
 	}
 	return tw.Flush()
 }
@@ -214,7 +215,7 @@ func newKeysShow() *cobra.Command {
 
 func printKeyProblems(w io.Writer, problems []keys.Problem) {
 	for _, p := range problems {
-		fmt.Fprintln(w, p)
+		printFound(w, checkProblem{string(p.Severity), p.Path, p.Message, p.Hint})
 	}
 }
 

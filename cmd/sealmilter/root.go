@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/sealmilter/sealmilter/internal/plain"
 )
 
 // Exit codes.
@@ -40,8 +42,8 @@ const defaultConfig = "/etc/sealmilter/milter.yaml"
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := newRoot()
 	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetOut(plain.Writer(stdout))
+	root.SetErr(plain.Writer(stderr))
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitFine
@@ -51,17 +53,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	var f *failure
 	if errors.As(err, &f) {
-		printError(stderr, f.err, f.hint)
+		printError(root.ErrOrStderr(), f.err, f.hint)
 		return f.code
 	}
-	printError(stderr, err, "see `sealmilter help`, or `sealmilter COMMAND --help`")
+	printError(root.ErrOrStderr(), err, "see `sealmilter help`, or `sealmilter COMMAND --help`")
 	return exitUsage
 }
 
 func printError(w io.Writer, err error, hint string) {
-	fmt.Fprintf(w, "error: %s\n", strings.TrimSuffix(err.Error(), "."))
+	fmt.Fprintf(w, "error: %s\n", plain.Text(strings.TrimSuffix(err.Error(), ".")))
 	if hint != "" {
-		fmt.Fprintf(w, "hint: %s\n", hint)
+		fmt.Fprintf(w, "hint: %s\n", plain.Text(hint))
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 
 	"github.com/sealmilter/sealmilter/auth"
 	"github.com/sealmilter/sealmilter/internal/config"
+	"github.com/sealmilter/sealmilter/internal/dnsclient"
 	"github.com/sealmilter/sealmilter/internal/socket"
 	"github.com/sealmilter/sealmilter/internal/telemetry"
 	"github.com/sealmilter/sealmilter/keys"
@@ -105,7 +106,9 @@ func (s *service) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.server = milter.NewServer(serverConfig(s.cfg), set)
+	server := serverConfig(s.cfg)
+	server.Connections = fit(s.app.log, server.Connections, dnsclient.MaxInFlight)
+	s.server = milter.NewServer(server, set)
 	var serving sync.WaitGroup
 	var addrs []string
 	for _, l := range listeners {
@@ -296,6 +299,26 @@ func (s *service) keep(data []byte) {
 // listen opens the sockets of the configuration; systemd's replace the default
 // one.
 func (s *service) listen(cfg *config.Config) ([]milter.Listener, error) {
+	peers, err := socket.NewPeers(cfg.Socket.Peers)
+	if err != nil {
+		return nil, socketFailure("", err)
+	}
+	peers.Refused = func(uid uint32) {
+		s.app.log.Warn("a user who is not in socket.peers was refused at the milter socket", "uid", uid)
+	}
+	peers.Unexpected = func(uid uint32) {
+		s.app.log.Warn("a user who is no MTA's speaks to the milter socket, and can have mail signed", "uid", uid,
+			"hint", "set socket.peers to the MTA's user")
+	}
+	out, err := s.open(cfg)
+	for i := range out {
+		out[i].Listener = peers.Guard(out[i].Listener)
+	}
+	return out, err
+}
+
+// open opens them, for whoever may reach them.
+func (s *service) open(cfg *config.Config) ([]milter.Listener, error) {
 	out, err := inherited()
 	if err != nil {
 		return nil, err
@@ -319,15 +342,20 @@ func (s *service) listen(cfg *config.Config) ([]milter.Listener, error) {
 			for _, opened := range out {
 				opened.Close()
 			}
-			var e *socket.Error
-			if errors.As(err, &e) {
-				return nil, fail(e.Hint, "listen: %w", err)
-			}
-			return nil, fail("", "listen: %w", err)
+			return nil, socketFailure("listen: ", err)
 		}
 		out = append(out, milter.Listener{Listener: l, Direction: direction(c.Direction)})
 	}
 	return out, nil
+}
+
+// socketFailure is an error of internal/socket with its hint.
+func socketFailure(what string, err error) error {
+	hint := ""
+	if e := (*socket.Error)(nil); errors.As(err, &e) {
+		hint = e.Hint
+	}
+	return fail(hint, what+"%w", err)
 }
 
 func direction(word string) auth.Direction {
@@ -348,7 +376,7 @@ func (s *service) serveMetrics(addr string) (stop func(), err error) {
 	}
 	srv := s.app.metrics.Server()
 	go func() {
-		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		if err := srv.Serve(socket.Limit(l)); !errors.Is(err, http.ErrServerClosed) {
 			s.app.log.Error("metrics server ended", "err", err)
 		}
 	}()

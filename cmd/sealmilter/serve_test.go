@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/sealmilter/sealmilter/internal/socket"
 	"github.com/sealmilter/sealmilter/keys"
 	"github.com/sealmilter/sealmilter/milter/client"
 )
@@ -237,6 +239,77 @@ func TestServeWithoutKeys(t *testing.T) {
 	}
 	if raw := d.sign(t); strings.Contains(raw, "DKIM-Signature:") {
 		t.Errorf("signed by whom?\n%s", raw)
+	}
+	d.stop()
+}
+
+// TestPeersOfASocket: with socket.peers the daemon serves root and those, and a
+// name that this host does not have is refused before anything is opened.
+func TestPeersOfASocket(t *testing.T) {
+	dir := serveFolder(t)
+	writeConfig(t, dir, goodConfig+"socket: {peers: [nobody]}\n")
+	d := startServe(t, dir)
+	d.wait("msg=ready")
+	d.sign(t) // we are root, or the daemon's own user
+	d.stop()
+
+	writeConfig(t, dir, goodConfig+"socket: {peers: [no-such-user]}\n")
+	cfg := filepath.Join(dir, "milter.yaml")
+	for _, args := range [][]string{{"serve", "--config", cfg, "--state", filepath.Join(dir, "state")}, {"check", cfg}} {
+		code, _, errOut := command(args...)
+		if code != exitProblems || !strings.Contains(errOut, "socket.peers: user: unknown user no-such-user") || !strings.Contains(errOut, "hint: name users of this host") {
+			t.Errorf("%v: %d %s", args, code, errOut)
+		}
+	}
+}
+
+// descriptors counts those of this process.
+func descriptors(t *testing.T) int {
+	t.Helper()
+	list, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(list)
+}
+
+// TestMetricsListenerIsBounded: idle connections, more than there are places,
+// neither hold more descriptors than those nor keep the next scrape away once they go.
+func TestMetricsListenerIsBounded(t *testing.T) {
+	dir := serveFolder(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := l.Addr().String()
+	l.Close()
+	writeConfig(t, dir, goodConfig+"metrics: {listen: \""+port+"\"}\n")
+	d := startServe(t, dir)
+	d.wait("msg=ready")
+	before := descriptors(t)
+	var idle []net.Conn
+	for range 8 * socket.MaxObservers {
+		c, err := net.Dial("tcp", port)
+		if err != nil {
+			t.Fatal(err)
+		}
+		idle = append(idle, c)
+	}
+	d.sign(t)
+	// Both ends are in this process. A few more are the DNS's and the milter's.
+	if more := descriptors(t) - before - len(idle); more > 2*socket.MaxObservers {
+		t.Errorf("%d descriptors more than the clients' own", more)
+	}
+	for _, c := range idle {
+		c.Close()
+	}
+	resp, err := http.Get("http://" + port + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK || !resp.Close {
+		t.Errorf("%d, connection stays open: %v", resp.StatusCode, !resp.Close)
 	}
 	d.stop()
 }

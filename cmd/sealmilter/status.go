@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sealmilter/sealmilter/internal/config"
+	"github.com/sealmilter/sealmilter/internal/plain"
 )
 
 // adminFlags say where the daemon's admin socket is.
@@ -127,9 +128,9 @@ func (r *statusReport) healthy() bool {
 func (r *statusReport) print(w io.Writer) error {
 	state := "running"
 	if r.Degraded {
-		state = "DEGRADED: " + r.Config + " is bad, and what worked before is in use"
+		state = "DEGRADED: " + plain.Text(r.Config) + " is bad, and what worked before is in use"
 	}
-	fmt.Fprintf(w, "sealmilter %s: %s\n", r.Version, state)
+	fmt.Fprintf(w, "sealmilter %s: %s\n", plain.Text(r.Version), state)
 	line(w, "pid", fmt.Sprintf("%d, for %s", r.PID, time.Duration(r.Uptime)*time.Second))
 	line(w, "id", r.AuthservID)
 	line(w, "config", fmt.Sprintf("%s, read %s", r.Running, r.Loaded.Format(time.RFC3339)))
@@ -150,7 +151,7 @@ func (r *statusReport) print(w io.Writer) error {
 		if k.Signs {
 			sign = "yes"
 		}
-		fmt.Fprintf(tw, "%s._domainkey.%s\t%s\t%s\t%s\n", k.Selector, k.Domain, k.Algorithm, sign, k.Proof)
+		fmt.Fprintf(tw, "%s._domainkey.%s\t%s\t%s\t%s\n", plain.Args([]any{k.Selector, k.Domain, k.Algorithm, sign, k.Proof})...)
 	}
 	if err := tw.Flush(); err != nil {
 		return err
@@ -162,7 +163,7 @@ func (r *statusReport) print(w io.Writer) error {
 	}
 	slices.Sort(names)
 	for _, n := range names {
-		fmt.Fprintf(w, "%10.0f  %s\n", r.Counters[n], n)
+		fmt.Fprintf(w, "%10.0f  %s\n", r.Counters[n], plain.Text(n))
 	}
 	return nil
 }
@@ -188,10 +189,7 @@ one stays in use, and the exit code is 1.`,
 				}
 			} else {
 				for _, p := range r.Problems {
-					fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s: %s\n", p.Severity, p.Place, p.Message)
-					if p.Hint != "" {
-						fmt.Fprintf(cmd.ErrOrStderr(), "hint: %s\n", p.Hint)
-					}
+					printFound(cmd.ErrOrStderr(), p)
 				}
 			}
 			switch {

@@ -144,10 +144,7 @@ func printProblem(w io.Writer, p config.Problem) {
 	if p.Line > 0 {
 		place = fmt.Sprintf("%s:%d", p.File, p.Line)
 	}
-	fmt.Fprintf(w, "%s: %s: %s\n", word, place, p.Message)
-	if p.Hint != "" {
-		fmt.Fprintf(w, "hint: %s\n", p.Hint)
-	}
+	printFound(w, checkProblem{word, place, p.Message, p.Hint})
 }
 
 // exists reports whether there is a file at path, as far as we may know.

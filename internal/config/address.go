@@ -39,7 +39,7 @@ func ParseAddress(s string) (Address, error) {
 		return Address{}, hinted{quote(s) + " does not say what kind of socket it is", "write unix:" + s}
 	}
 	if _, err := netip.ParseAddrPort(s); err == nil {
-		return Address{}, hinted{quote(s) + " does not say what kind of socket it is", "write inet:" + s}
+		return Address{}, hinted{quote(s) + " does not say what kind of socket it is", "a TCP socket is inet:HOST:PORT; on one host unix:/PATH is better"}
 	}
 	return Address{}, hinted{quote(s) + " is not a socket address", "unix:/PATH, inet:HOST:PORT or inet:PORT@HOST"}
 }
@@ -112,6 +112,13 @@ func (a Address) open() bool {
 	}
 	ip, err := netip.ParseAddr(host)
 	return host == "" || err == nil && ip.IsUnspecified()
+}
+
+// loopback reports whether only this host may connect.
+func (a Address) loopback() bool {
+	host, _, err := net.SplitHostPort(a.Addr)
+	ip, perr := netip.ParseAddr(host)
+	return err == nil && (host == "localhost" || perr == nil && ip.IsLoopback())
 }
 
 func mustAddress(s string) Address {

@@ -23,6 +23,9 @@ func (d *decoder) checkListen(c *Config) {
 	if len(c.Listen) == 0 {
 		d.failAt("listen", "listen is empty", "leave it away for "+Default().Listen[0].Addr.Text)
 	}
+	if c.Socket.Mode&0o002 != 0 { // connect(2) wants write permission
+		d.warnAt("socket.mode", fmt.Sprintf("socket.mode %04o lets every user of this host connect", uint32(c.Socket.Mode)), whoConnects+": 0660, and the MTA's group")
+	}
 	seen := map[string]bool{}
 	if c.Admin.Addr != "" {
 		seen[c.Admin.Addr] = true
@@ -39,11 +42,23 @@ func (d *decoder) checkListen(c *Config) {
 		case seen[l.Addr.Addr]:
 			d.failAt(path, fmt.Sprintf("%s is used twice", l.Addr), "")
 		case l.Addr.open():
-			d.warnAt(path, fmt.Sprintf("%s lets every host connect", l.Addr), "a milter knows no passwords: write inet:127.0.0.1:PORT, or close the port in the firewall")
+			d.warnAt(path, fmt.Sprintf("%s lets every host and every user of this one connect", l.Addr),
+				whoConnects+"; for an MTA on this host take a unix socket, for another one let the firewall admit that host only")
+		case l.Addr.Network != "unix":
+			who := "every user of this host"
+			if !l.Addr.loopback() {
+				who += " and every host that reaches it"
+			}
+			d.warnAt(path, fmt.Sprintf("%s lets %s connect", l.Addr, who),
+				whoConnects+", and may open the port before we do; for an MTA on this host take a unix socket")
 		}
 		seen[l.Addr.Addr] = true
 	}
 }
+
+// whoConnects is what an open socket means: the milter protocol knows no
+// passwords, and the client's word for {auth_authen} and {daemon_name}.
+const whoConnects = "whoever connects can have any mail signed for every listed domain"
 
 // failedAt: the line has a problem already, so that another one is noise.
 func (d *decoder) failedAt(line int) bool {

@@ -45,6 +45,9 @@ type Config struct {
 type Socket struct {
 	Mode  FileMode `yaml:"mode"`
 	Group string   `yaml:"group" check:"token"` // "": postfix where that group exists
+	// Peers are the users who may connect beside root and ourselves. None: all
+	// who can.
+	Peers []string `yaml:"peers" check:"token"`
 }
 
 // DNS is how questions are asked.

@@ -59,7 +59,7 @@ listen:
   - {addr: "inet:8892@127.0.0.1", direction: outbound}
   - {addr: "inet6:[::1]:8893", direction: inbound}
   - inet:mail.example.net:8894
-socket: {mode: 0666, group: mail}
+socket: {mode: 0666, group: mail, peers: [postfix, smmsp]}
 mta: sendmail
 admin: ""
 dns: {servers: [127.0.0.1, "127.0.0.1:5353", "::1", "[2001:db8::1]:53"], timeout: 1500ms, cache_size: 0}
@@ -121,7 +121,7 @@ func TestFull(t *testing.T) {
 			{Address{"inet6:[::1]:8893", "tcp6", "[::1]:8893"}, "inbound"},
 			{Address{"inet:mail.example.net:8894", "tcp", "mail.example.net:8894"}, "auto"},
 		}},
-		"socket":   {c.Socket, Socket{0o666, "mail"}},
+		"socket":   {c.Socket, Socket{0o666, "mail", []string{"postfix", "smmsp"}}},
 		"admin":    {c.Admin, Address{}},
 		"servers":  {c.DNS.Servers, []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:53"), netip.MustParseAddrPort("127.0.0.1:5353"), netip.MustParseAddrPort("[::1]:53"), netip.MustParseAddrPort("[2001:db8::1]:53")}},
 		"timeout":  {c.DNS.Timeout, 1500 * time.Millisecond},

@@ -87,7 +87,10 @@ func TestHostname(t *testing.T) {
 func TestWarnings(t *testing.T) {
 	for yaml, want := range map[string]string{
 		"authserv_id: acme":                                      "milter.yaml:1: warning: authserv_id: acme has no dot; another site may use the same\n  hint: set authserv_id to the name of your mail system, such as mail.example.com\n",
-		"listen: [inet:8891]":                                    "milter.yaml:1: warning: inet:8891 lets every host connect\n  hint: a milter knows no passwords: write inet:127.0.0.1:PORT, or close the port in the firewall\n",
+		"listen: [inet:8891]":                                    "milter.yaml:1: warning: inet:8891 lets every host and every user of this one connect\n  hint: whoever connects can have any mail signed for every listed domain; for an MTA on this host take a unix socket, for another one let the firewall admit that host only\n",
+		"listen: [\"inet:127.0.0.1:8891\"]":                      "milter.yaml:1: warning: inet:127.0.0.1:8891 lets every user of this host connect\n  hint: whoever connects can have any mail signed for every listed domain, and may open the port before we do; for an MTA on this host take a unix socket\n",
+		"listen: [\"inet:192.0.2.1:8891\"]":                      "milter.yaml:1: warning: inet:192.0.2.1:8891 lets every user of this host and every host that reaches it connect\n  hint: whoever connects can have any mail signed for every listed domain, and may open the port before we do; for an MTA on this host take a unix socket\n",
+		"socket: {mode: \"0662\"}":                               "milter.yaml:1: warning: socket.mode 0662 lets every user of this host connect\n  hint: whoever connects can have any mail signed for every listed domain: 0660, and the MTA's group\n",
 		"egress: [100.64.1.1]":                                   "milter.yaml:1: warning: 100.64.1.1 is not a public address\n  hint: write the address that other hosts see; behind NAT it is the gateway's\n",
 		"dns: {timeout: 30s}":                                    "milter.yaml:1: warning: dns.timeout 30s is longer than limits.message_timeout 10s\n",
 		"sign: {domains: [local]}":                               "milter.yaml:1: warning: domain local has no dot\n",

@@ -69,11 +69,11 @@ const (
 const (
 	defaultTimeout   = 3 * time.Second
 	defaultCacheSize = 10_000
-	// maxInFlight bounds the sockets that are open at one time, so that slow
+	// MaxInFlight bounds the sockets that are open at one time, so that slow
 	// zones never use up the file descriptors that MTAs connect to. It is more
 	// than the messages that Postfix hands over at once by default (100 smtpd)
 	// can ask together: nobody's slow zone turns others' checks into temperror.
-	maxInFlight = 2048
+	MaxInFlight = 2048
 )
 
 // Client is a resolve.Resolver with a cache. It is safe for concurrent use.
@@ -128,7 +128,7 @@ func New(cfg Config) (*Client, error) {
 		now:     now,
 		observe: observe,
 		cache:   cache,
-		slots:   make(chan struct{}, maxInFlight),
+		slots:   make(chan struct{}, MaxInFlight),
 	}
 	c.root, c.stop = context.WithCancel(context.Background())
 	return c, nil

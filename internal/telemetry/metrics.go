@@ -159,14 +159,16 @@ func (m *Metrics) Handler() http.Handler {
 }
 
 // Server serves Handler to whatever listener it is given, with time-outs such
-// that idle or slow clients cannot pile up. The caller shuts it down.
+// that idle or slow clients cannot pile up, and one request a connection. The
+// caller shuts it down.
 func (m *Metrics) Server() *http.Server {
-	return &http.Server{
+	s := &http.Server{
 		Handler:           m.Handler(),
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       time.Minute,
+		ReadHeaderTimeout: 2 * time.Second,
+		ReadTimeout:       5 * time.Second,
+		WriteTimeout:      15 * time.Second,
 		MaxHeaderBytes:    16 << 10,
 	}
+	s.SetKeepAlivesEnabled(false)
+	return s
 }
