@@ -92,6 +92,7 @@ type Results struct {
 	// DMARC is the verdict that counts: of several author domains, the one with
 	// the strictest failing policy.
 	DMARC *dmarc.Result
-	// Indirect is the mark of forwarding that was found, "" for none.
+	// Indirect is the mark of forwarding that was found, "" for none (Indirect);
+	// "unknown-origin" is relayed mail whose first hop nobody can tell.
 	Indirect string
 }

@@ -81,6 +81,7 @@ type Check struct {
 	dkimBroken bool // it panicked
 	author     Author
 	incomplete error
+	noOrigin   bool // relayed mail that does not tell who handed it over
 	stop       sync.Once
 }
 
@@ -133,6 +134,12 @@ func (c *Check) startSPF(ip netip.Addr, helo string) {
 // fields of relayed mail, so that SPF judges the host that the sender's domain
 // knows. Call it before Headers.
 func (c *Check) Origin(ip netip.Addr, helo string) { c.startSPF(ip, helo) }
+
+// OriginUnknown says that relayed mail has a first hop outside of our own hosts
+// and does not tell which, or tells it in words that the client may have
+// chosen. SPF cannot pass, then, and the message counts as indirect: it may have
+// passed where nobody can see it any more. Call it before Headers.
+func (c *Check) OriginUnknown() { c.noOrigin = c.a.SPF }
 
 func (c *Check) prefetch(domain string) {
 	if !c.a.DMARC || len(c.warm) > dmarc.MaxAuthors {
@@ -227,6 +234,9 @@ func (c *Check) Finish() Results {
 		r.IPRev = &res
 	}
 	r.Indirect = Indirect(c.env.Header, c.env, r.SPF, r.DKIM)
+	if r.Indirect == "" && c.noOrigin {
+		r.Indirect = "unknown-origin"
+	}
 	if c.a.DMARC {
 		r.DMARC = c.dmarc(all, &r)
 	}
@@ -264,9 +274,9 @@ func (c *Check) dmarc(ctx context.Context, r *Results) *dmarc.Result {
 		return &dmarc.Result{Status: dmarc.None, Err: err}
 	}
 	ids := identifiers(r)
-	if r.SPF == nil && c.a.SPF {
-		// Relayed mail whose first outside hop is unknown: SPF might have passed
-		// there, so the missing result is not held against the message.
+	if r.SPF == nil && c.a.SPF && !c.noOrigin {
+		// Relayed mail without a hop outside: SPF might have passed somewhere, so
+		// the missing result is not held against the message.
 		_, d := c.identity()
 		ids = append(ids, dmarc.Identifier{Method: "spf", Domain: d, Temp: true})
 	}

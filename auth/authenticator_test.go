@@ -104,6 +104,35 @@ func TestSpoofsStayFailures(t *testing.T) {
 	}
 }
 
+// Relayed mail: a host of ours that does not tell who handed it over leaves SPF
+// open only when nobody did; a client that cannot be told is not believed, and
+// not rejected either.
+func TestOriginOfRelayedMail(t *testing.T) {
+	a := &Authenticator{
+		Resolver: resolve.MustZone(spoofZone), SPF: true, DKIM: true, DMARC: true,
+		Receiver: "mx.example", Questions: 120, Timeout: 10 * time.Second, MaxSignatures: 8,
+	}
+	for name, tc := range map[string]struct {
+		find     func(*Check)
+		dmarc    dmarc.Status
+		indirect string
+	}{
+		"no hop outside":   {func(*Check) {}, dmarc.TempError, ""},
+		"unknown":          {(*Check).OriginUnknown, dmarc.Fail, "unknown-origin"},
+		"not the sender's": {func(c *Check) { c.Origin(netip.MustParseAddr("192.0.2.66"), "x") }, dmarc.Fail, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := a.Begin(t.Context(), &Envelope{Direction: Relayed, MailFrom: "ceo@bank.example"}, nil)
+			defer c.Cancel()
+			tc.find(c)
+			c.Headers(header.Fields{{Name: "From", Value: " ceo@bank.example"}})
+			if r := c.Finish(); r.DMARC.Status != tc.dmarc || r.Indirect != tc.indirect {
+				t.Errorf("dmarc=%s (%v), indirect %q", r.DMARC.Status, r.DMARC.Err, r.Indirect)
+			}
+		})
+	}
+}
+
 // A panic in DKIM is our fault: it must end neither the session nor the message
 // in a 5xx (DESIGN §9).
 func TestPanicInDKIM(t *testing.T) {

@@ -111,6 +111,43 @@ func TestReinjectedWithSeveralAuthors(t *testing.T) {
 	}
 }
 
+// Our results name the domain that failed, which may be one that only some
+// readers show as the author: a route's.
+func TestReinjectedWithARoute(t *testing.T) {
+	l := newLab(t, func(s *Setup, _ *ServerConfig) { s.Rules.Networks = prefixes("192.168.5.0/24") })
+	m := mailFrom("ceo@good.example")
+	m.Raw = "Authentication-Results: mail.good.example; dmarc=fail header.from=bank.example\n" + strings.Replace(m.Raw, "<ceo@", "<@bank.example:ceo@", 1)
+	if a := l.one(client.Peer{IP: netip.MustParseAddr("192.168.5.9"), Port: 2500, Helo: "lists"}, m); a.Code != 250 || a.Edits != 0 {
+		t.Errorf("%d with %d edits:\n%s", a.Code, a.Edits, a.Raw)
+	}
+}
+
+// Our other hosts' results count like our own.
+func TestReinjectedWithResultsOfAnotherHost(t *testing.T) {
+	l := newLab(t, func(s *Setup, _ *ServerConfig) {
+		s.Rules.Networks = prefixes("192.168.5.0/24")
+		s.TrustedIDs = []TrustedID{{ID: "mx2.good.example", Networks: prefixes("192.168.9.0/24")}}
+	})
+	m := mailFrom("ceo@good.example")
+	m.Raw = "Authentication-Results: mx2.good.example; dmarc=fail header.from=good.example\n" + m.Raw
+	if a := l.one(client.Peer{IP: netip.MustParseAddr("192.168.5.9"), Port: 2500, Helo: "lists"}, m); a.Code != 250 || a.Edits != 0 {
+		t.Errorf("%d with %d edits:\n%s", a.Code, a.Edits, a.Raw)
+	}
+}
+
+// With reinjected: sign what is handed back is signed as it stays: with a
+// Subject that hides results of ours, for one.
+func TestSignReinjectedSignsWhatStays(t *testing.T) {
+	l := newLab(t, func(s *Setup, _ *ServerConfig) { s.Rules.SignReinjected = true })
+	m := mailFrom("ceo@good.example")
+	m.Raw = "Subject: one\rAuthentication-Results: mail.good.example; dmarc=fail\nAuthentication-Results: mail.good.example; dmarc=fail header.from=good.example\n" +
+		strings.Replace(m.Raw, "Subject: test\n", "", 1)
+	a := l.one(client.Peer{IP: netip.MustParseAddr("127.0.0.1"), Port: 2500, Helo: "filter"}, m)
+	if !strings.Contains(top(a.Raw), "h=From:From:To:Subject:Subject:") || !strings.Contains(a.Raw, "Subject: one") {
+		t.Errorf("%s", a.Raw)
+	}
+}
+
 // A rule of the policy that matches does not silence why mail is not signed.
 func TestUnsignedSaysWhyBesideARule(t *testing.T) {
 	l := newLab(t, func(s *Setup, _ *ServerConfig) { s.Policy = acceptingBy("mine") })

@@ -1,9 +1,7 @@
 package milter
 
 import (
-	"fmt"
 	"net/netip"
-	"regexp"
 	"strings"
 
 	"github.com/sealmilter/sealmilter/auth"
@@ -17,7 +15,7 @@ type Rules struct {
 	DaemonNames   []string
 	Networks      []netip.Prefix
 	Relays        []netip.Prefix
-	// SignReinjected signs unauthenticated loopback mail that came from outside.
+	// SignReinjected signs unauthenticated mail that came from outside.
 	SignReinjected bool
 }
 
@@ -109,115 +107,45 @@ func within(nets []netip.Prefix, ip netip.Addr) (netip.Prefix, bool) {
 	return netip.Prefix{}, false
 }
 
-// maxReceived bounds how many Received fields are looked at; RFC 5321 §6.3
-// wants loops cut at 100.
-const maxReceived = 100
+// onThisHost reports whether the client may be a program on this host, in
+// whatever way it comes: outbound.networks may hold all of 127.0.0.0/8, and of a
+// client without an address nobody knows.
+func (c Client) onThisHost() bool {
+	return c.local() || !c.IP.IsValid() || c.IP.IsLoopback()
+}
 
-// Reinjected reports why outbound mail of an unauthenticated loopback client
-// is not our own but came from outside and is being handed back by a program
-// of ours (a Sieve redirect, a pipe alias, a content filter, Mailman): signing
-// it would launder a spoof. "" means that nothing says so. domains are the
-// message's author domains.
+// Reinjected reports why outbound mail of an unauthenticated client is not our
+// own but came from outside and is being handed back, by a program of this host
+// (a Sieve redirect, a pipe alias, a content filter, Mailman) or by another
+// host of ours: signing it would launder a spoof. "" means that nothing says
+// so. ids are the authserv-ids of ours, domains the message's author domains.
+//
+// Received fields that name outsiders count for programs of this host only: a
+// list server relays the mail of others, and that is what it is for
+// (docs/decisions/0013).
 func Reinjected(r Rules, h Hints, fields header.Fields, ids, domains []string) string {
-	if h.AuthUser != "" || !h.Client.local() {
+	if h.AuthUser != "" {
 		return ""
 	}
-	seen := 0
 	for _, f := range fields {
-		switch {
-		case f.Is("Received"):
-			if seen++; seen > maxReceived {
-				return fmt.Sprintf("more than %d Received fields", maxReceived)
-			}
-			ip, ok := ReceivedFrom(f.Value)
-			if !ok || ip.IsLoopback() {
-				continue
-			}
-			if _, ours := within(r.Networks, ip); !ours {
-				return "a Received field names " + ip.String()
-			}
-		case auth.IsAuthResults(f.Name) && auth.ClaimsID(f.Value, ids):
-			if res := ownDMARC(f.Value, domains); res != "" && res != "pass" {
-				return "our own results say dmarc=" + res
-			}
-		}
-	}
-	return ""
-}
-
-// ownDMARC returns the dmarc result for one of the domains in an
-// Authentication-Results field that we wrote on the message's way in.
-func ownDMARC(value string, domains []string) string {
-	// What a reason quotes may come from the sender's DNS.
-	value = quotedText.ReplaceAllString(header.Unfold(value), `""`)
-	for part := range strings.SplitSeq(value, ";") {
-		m := dmarcResult.FindStringSubmatch(part)
-		if m == nil {
+		if !auth.IsAuthResults(f.Name) {
 			continue
 		}
-		if from := headerFrom.FindStringSubmatch(part); from != nil && !containsFold(domains, from[1]) {
-			continue
-		}
-		return strings.ToLower(m[1])
-	}
-	return ""
-}
-
-var (
-	quotedText  = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
-	dmarcResult = regexp.MustCompile(`(?i)^\s*dmarc\s*=\s*([a-z]{1,16})`)
-	headerFrom  = regexp.MustCompile(`(?i)\sheader\.from=([^\s";]{1,253})`)
-	// The address literal in the from clause's comment or instead of its name:
-	// "from helo (name [192.0.2.1])", "from [IPv6:2001:db8::1] (...)".
-	addressLiteral = regexp.MustCompile(`(?i)\[(?:IPv6:)?([0-9a-f.:]{2,45})\]`)
-	// An address alone in its comment: "from helo (192.0.2.1)".
-	addressComment = regexp.MustCompile(`(?i)^(?:IPv6:)?([0-9a-f.:]{2,45})\)`)
-	// What the client says of itself inside the comment: "(helo=[192.0.2.1])",
-	// "(HELO [192.0.2.1])", "(ident=...)".
-	clientSays = regexp.MustCompile(`(?i)\b(?:e?helo[= ]|ident=)\s*[^\s)]*`)
-)
-
-// ReceivedFrom returns the client's address in a Received field: that in the
-// comments of its from clause, which is what the receiving MTA vouches for
-// (RFC 5321 §4.4, TCP-info). The name before them is the client's own
-// word. It counts only where there is nothing else, and never when it claims
-// this host.
-func ReceivedFrom(value string) (netip.Addr, bool) {
-	v := header.Unfold(value)
-	if len(v) > 4096 {
-		v = v[:4096]
-	}
-	if len(v) < 5 || !strings.EqualFold(v[:5], "from ") && !strings.EqualFold(v[:5], "from\t") {
-		return netip.Addr{}, false
-	}
-	if i := strings.Index(strings.ToLower(v), " by "); i >= 0 {
-		v = v[:i]
-	}
-	word, comments, _ := strings.Cut(v, "(")
-	comments = clientSays.ReplaceAllString(comments, "")
-	// The first that has one: behind it come the names in the client's
-	// certificate and such.
-	for c := range strings.SplitSeq(comments, "(") {
-		if ip, ok := lastAddress(addressLiteral, c); ok {
-			return ip, true
-		}
-		if ip, ok := lastAddress(addressComment, c); ok {
-			return ip, true
+		switch res, ok := auth.OwnDMARC(f.Value, ids, domains); {
+		case !ok:
+			return "our own results cannot be read"
+		case res != "" && res != "pass":
+			return "our own results say dmarc=" + res
 		}
 	}
-	ip, ok := lastAddress(addressLiteral, word)
-	if !ok || ip.IsLoopback() {
-		return netip.Addr{}, false
+	if !h.Client.onThisHost() {
+		return ""
 	}
-	return ip, true
-}
-
-func lastAddress(form *regexp.Regexp, s string) (netip.Addr, bool) {
-	m := form.FindAllStringSubmatch(s, -1)
-	for i := len(m) - 1; i >= 0; i-- {
-		if ip, err := netip.ParseAddr(m[i][1]); err == nil {
-			return ip.Unmap(), true
-		}
+	switch at, rec := cameIn(r, h, fields); {
+	case at < 0:
+		return ""
+	case rec.Client.IsValid():
+		return "a Received field names " + rec.Client.String()
 	}
-	return netip.Addr{}, false
+	return "a Received field does not tell the client"
 }

@@ -2,6 +2,7 @@ package milter
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -81,6 +82,9 @@ func TestReinjected(t *testing.T) {
 	loop := Hints{Client: tcp4("127.0.0.1")}
 	outside := header.Field{Name: "Received", Value: " from evil.example (unknown [203.0.113.66])\r\n\tby mail.example.com (Postfix) with ESMTP id 1"}
 
+	failed := header.Field{Name: "Authentication-Results", Value: " mail.example.com; dmarc=fail header.from=bank.example"}
+	web := header.Field{Name: "Received", Value: " from [203.0.113.5]\r\n by webmail.example.com\r\n with HTTP (HTTP/1.1 POST); Sun"}
+
 	for _, c := range []struct {
 		name   string
 		rules  Rules
@@ -110,7 +114,16 @@ func TestReinjected(t *testing.T) {
 		{"results in the sender's own words", lan, loop, header.Fields{
 			{Name: "Authentication-Results", Value: " mail.example.com;\r\n\tspf=fail reason=\"-exists:;dmarc=pass;.%{d}\" smtp.mailfrom=a.example;\r\n\tdmarc=fail header.from=bank.example"}}, "dmarc=fail"},
 		{"authenticated", lan, Hints{Client: tcp4("127.0.0.1"), AuthUser: "alice"}, header.Fields{outside}, ""},
-		{"not from loopback", lan, Hints{Client: tcp4("192.168.5.9")}, header.Fields{outside}, ""},
+		{"a list server relays others' mail", lan, Hints{Client: tcp4("192.168.5.9")}, header.Fields{outside}, ""},
+		{"a host of ours hands back what failed", lan, Hints{Client: tcp4("192.168.5.9")}, header.Fields{failed}, "dmarc=fail"},
+		{"by its daemon name", lan, Hints{Client: tcp4("198.51.100.9"), DaemonName: "ORIGINATING"}, header.Fields{failed}, "dmarc=fail"},
+		{"at an outbound listener", lan, Hints{Client: tcp4("198.51.100.9"), Listener: auth.Outbound}, header.Fields{failed}, "dmarc=fail"},
+		{"authenticated, and failed", lan, Hints{Client: tcp4("192.168.5.9"), AuthUser: "alice"}, header.Fields{failed}, ""},
+		{"another loopback address", lan, Hints{Client: tcp4("127.0.1.1")}, header.Fields{outside}, "203.0.113.66"},
+		{"nobody's address", lan, Hints{Client: Client{Family: 'U'}, Listener: auth.Outbound}, header.Fields{outside}, "203.0.113.66"},
+		{"a web mailer", lan, loop, header.Fields{web}, ""},
+		{"a web mailer's field is for its own host", lan, loop, header.Fields{{Name: "Received", Value: " from localhost ([127.0.0.1]) by mail.example.com"}, web}, "203.0.113.5"},
+		{"a loop", lan, loop, slices.Repeat(header.Fields{{Name: "Received", Value: " by mail.example.com"}}, maxReceived+1), "does not tell"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := Reinjected(c.rules, c.hints, c.fields, ids, []string{"other.example", "bank.example"})
@@ -118,36 +131,6 @@ func TestReinjected(t *testing.T) {
 				t.Errorf("got %q, want it to name %q", got, c.want)
 			}
 		})
-	}
-}
-
-func TestReceivedFrom(t *testing.T) {
-	for value, want := range map[string]string{
-		" from a (b [192.0.2.1]) by c":                  "192.0.2.1",
-		" from a (b. [192.0.2.1] (may be forged)) by c": "192.0.2.1",
-		" from [192.0.2.1] by c":                        "192.0.2.1",
-		" from a ([192.0.2.1] helo=x) by c":             "192.0.2.1",
-		" from a (b [IPv6:2001:db8::1]) by c":           "2001:db8::1",
-		// What the client says of itself is not believed (Exim, qmail, Exchange,
-		// Postfix with smtpd_tls_received_header).
-		" from [192.0.2.1] (helo=[127.0.0.1]) by c":                                   "192.0.2.1",
-		" from a ([192.0.2.1] helo=[127.0.0.1] ident=127.0.0.1) by c":                 "192.0.2.1",
-		" from unknown (HELO [127.0.0.1]) (192.0.2.1) by c":                           "192.0.2.1",
-		" from [127.0.0.1] (192.0.2.1) by c":                                          "192.0.2.1",
-		" from [127.0.0.1] (2001:db8::1) by c":                                        "2001:db8::1",
-		" from a (b [192.0.2.1])\r\n\t(Client CN \"[127.0.0.1]\", Issuer \"x\") by c": "192.0.2.1",
-		" from [127.0.0.1] by c":                                                      "",
-		"\r\n\tfrom a (b\r\n\t [192.0.2.1])\r\n\tby c":                                "192.0.2.1",
-		" from a (b) by c ([192.0.2.1])":                                              "",
-		" by c (Postfix, from userid 1000)":                                           "",
-		" from a (b [999.0.2.1]) by c":                                                "",
-		"":                                                                            "",
-		" from " + strings.Repeat("x", 100000) + "[192.0.2.1]":                        "",
-	} {
-		ip, ok := ReceivedFrom(value)
-		if got := addrString(ip); got != want || ok != (want != "") {
-			t.Errorf("%.60q: got %q, want %q", value, got, want)
-		}
 	}
 }
 
@@ -164,16 +147,26 @@ func TestOrigin(t *testing.T) {
 		{"one hop", header.Fields{hop("out.example", "203.0.113.5")}, "203.0.113.5"},
 		{"two relays", header.Fields{hop("mx3.example.com", "198.51.100.8"), hop("out.example", "203.0.113.5")}, "203.0.113.5"},
 		{"a forged hop below", header.Fields{hop("out.example", "203.0.113.5"), hop("google.example", "192.0.2.9")}, "203.0.113.5"},
-		{"nothing believable on top", header.Fields{{Name: "Received", Value: " by mx2.example.com"}, hop("google.example", "192.0.2.9")}, ""},
-		{"no Received at all", nil, ""},
+		{"a pipe filter of the relay", header.Fields{{Name: "Received", Value: " by mx2.example.com"}, hop("out.example", "203.0.113.5")}, "203.0.113.5"},
+		{"a program of the relay", header.Fields{{Name: "Received", Value: " by mx2.example.com"}}, "none"},
+		{"unreadable on top", header.Fields{{Name: "Received", Value: " from x (y by mx2.example.com"}, hop("google.example", "192.0.2.9")}, ""},
+		{"a web mailer is no hop of ours here", header.Fields{{Name: "Received", Value: " from out.example ([203.0.113.5]) by mx2.example.com with HTTP"}}, "203.0.113.5"},
+		{"LMTP of the relay", header.Fields{{Name: "Received", Value: " from mx2 by mx2 with LMTP"}, hop("out.example", "203.0.113.5")}, "203.0.113.5"},
+		{"LMTP and nothing else", header.Fields{{Name: "Received", Value: " from mx2 by mx2 with LMTP"}}, ""},
+		{"a loop", slices.Repeat(header.Fields{hop("mx3.example.com", "198.51.100.8")}, maxReceived+1), ""},
+		{"no Received at all", nil, "none"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			ip, helo, ok := origin(r, c.fields)
-			if got := addrString(ip); got != c.ip || ok != (c.ip != "") {
-				t.Errorf("got %q %v, want %q", got, ok, c.ip)
+			at, rec := origin(r, c.fields)
+			got := addrString(rec.Client)
+			if at < 0 {
+				got = "none"
 			}
-			if ok && helo != "out.example" {
-				t.Errorf("helo %q", helo)
+			if got != c.ip {
+				t.Errorf("got %q at %d, want %q", got, at, c.ip)
+			}
+			if rec.Client.IsValid() && rec.Helo != "out.example" {
+				t.Errorf("helo %q", rec.Helo)
 			}
 		})
 	}

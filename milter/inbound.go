@@ -2,11 +2,9 @@ package milter
 
 import (
 	"errors"
-	"net/netip"
 	"strings"
 
 	"github.com/sealmilter/sealmilter/auth"
-	"github.com/sealmilter/sealmilter/auth/header"
 	"github.com/sealmilter/sealmilter/keys"
 )
 
@@ -18,7 +16,7 @@ func (m *message) finishInbound() outcome {
 	if m.ownPrivate(&r) {
 		m.set.warnPrivate(m.env.ClientIP, r.Author.Domains[0])
 	}
-	o := m.decide(outcome{edits: m.claimed, results: r})
+	o := m.decide(outcome{edits: m.deletions(), results: r})
 	// Inserted last, so that it stands at the very top (RFC 8601 §4).
 	o.edits = append(o.edits, Edit{
 		Op: Insert, Name: "Authentication-Results",
@@ -50,32 +48,15 @@ func (m *message) ownHost() bool {
 	return m.env.Direction == auth.Relayed || network || r.Local && c.local()
 }
 
-// origin finds the first hop outside of our own hosts in mail that one of our
-// relays handed over. The topmost Received field is that relay's own and says
-// who connected to it; each further one is believed only while the host that
-// it names is a relay of ours as well.
-func origin(r Rules, fields header.Fields) (ip netip.Addr, helo string, ok bool) {
-	seen := 0
-	for _, f := range fields {
-		if !f.Is("Received") {
-			continue
-		}
-		if seen++; seen > maxReceived {
-			break
-		}
-		ip, ok = ReceivedFrom(f.Value)
-		if !ok {
-			return netip.Addr{}, "", false
-		}
-		if _, ours := within(r.Relays, ip); ours || ip.IsLoopback() {
-			continue
-		}
-		if words := strings.Fields(header.Unfold(f.Value)); len(words) > 1 {
-			helo = words[1]
-		}
-		return ip, helo, true
+// findOrigin tells the check whom SPF has to judge in relayed mail.
+func (m *message) findOrigin() {
+	switch at, rec := origin(m.set.Rules, m.fields); {
+	case at < 0: // the relay's own mail, or one that adds no trace
+	case rec.Client.IsValid():
+		m.check.Origin(rec.Client, rec.Helo)
+	default:
+		m.check.OriginUnknown()
 	}
-	return netip.Addr{}, "", false
 }
 
 func (m *message) count(r *auth.Results) {

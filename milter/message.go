@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,7 +30,7 @@ type message struct {
 	fields    header.Fields
 	size      int          // of the header section so far
 	overLimit string       // why the header section is not complete
-	claimed   []Edit       // deletions: results that claim our id, labels that are ours to give
+	claimed   []claim      // deletions: results that claim our id, labels that are ours to give
 	dropped   map[int]bool // the same, as places in fields
 	seen      map[string]int
 	misplaced bool     // one of claimed lies beyond the limits, where its index is not known
@@ -46,6 +47,12 @@ type message struct {
 	lines   lineMeter   // outbound
 	why     string      // outbound: why it is not signed
 	warn    bool        // ... and that the admin should do something about it
+}
+
+// claim is a field that only we may write, and that is to go.
+type claim struct {
+	Edit
+	place int // in fields, or behind them
 }
 
 // outcome is what is done with the message.
@@ -148,9 +155,29 @@ func (m *message) claim(f header.Field) bool {
 		return false
 	}
 	if len(m.claimed) <= m.set.Limits.HeaderFields {
-		m.claimed = append(m.claimed, Edit{Op: Delete, Index: index, Name: name})
+		m.claimed = append(m.claimed, claim{Edit{Op: Delete, Index: index, Name: name}, len(m.fields)})
 	}
 	return true
+}
+
+// deletions are the edits that remove what is claimed.
+func (m *message) deletions() []Edit {
+	edits := make([]Edit, len(m.claimed))
+	for i, c := range m.claimed {
+		edits[i] = c.Edit
+	}
+	return edits
+}
+
+// keepAbove lets the claimed fields that stand above a place in the header
+// section stay.
+func (m *message) keepAbove(place int) {
+	m.claimed = slices.DeleteFunc(m.claimed, func(c claim) bool {
+		if c.place < place {
+			delete(m.dropped, c.place)
+		}
+		return c.place < place
+	})
 }
 
 // crlf makes CRLF of every line end; the MTAs send LF.
@@ -173,9 +200,7 @@ func (m *message) headersDone() {
 	m.env.Header = m.fields
 	if m.check != nil {
 		if m.class.Direction == auth.Relayed {
-			if ip, helo, ok := origin(m.set.Rules, m.fields); ok {
-				m.check.Origin(ip, helo)
-			}
+			m.findOrigin()
 		}
 		m.check.Headers(m.fields)
 		if m.overLimit != "" {

@@ -32,19 +32,15 @@ var neverSigned = []string{"Bcc", "Return-Path", "Content-Length", "Full-Name", 
 // startSigning finds the keys of the author's domain and starts the signatures.
 // From's domain decides, the first author's where there are several.
 func (m *message) startSigning() {
-	kept := m.keptFields()
-	var changes []Edit
-	if m.sendmail {
-		kept, changes, m.unclear = rewriteAddresses(kept, append([]string{"From"}, m.set.Sign.Headers...), m.mtaName)
-	}
-	m.author = auth.ParseAuthor(kept)
+	kept, changes := m.asSent()
 	author := m.author
-	if why := Reinjected(m.set.Rules, m.hints, m.fields, []string{m.set.AuthservID}, author.Domains); why != "" {
-		m.claimed, m.dropped = nil, nil // our own results, and labels, stay
+	if why := Reinjected(m.set.Rules, m.hints, m.fields, m.set.ownIDs(), slices.Concat(author.Domains, author.Shown)); why != "" {
+		m.keepOwn()
 		if !m.set.Rules.SignReinjected {
 			m.why = "re-injected: " + why
 			return
 		}
+		kept, changes = m.asSent() // with what stays
 	}
 	switch {
 	case m.overLimit != "":
@@ -70,6 +66,37 @@ func (m *message) startSigning() {
 	run, err := dkim.NewSigning(kept, signers)
 	m.changes = changes
 	m.signing = &signing{keys: picked, run: run, err: err}
+}
+
+// asSent is the header section as the MTA will send it, with the changes that
+// bring it there. It reads the author.
+func (m *message) asSent() (kept header.Fields, changes []Edit) {
+	kept = m.keptFields()
+	if m.sendmail {
+		kept, changes, m.unclear = rewriteAddresses(kept, append([]string{"From"}, m.set.Sign.Headers...), m.mtaName)
+	}
+	m.author = auth.ParseAuthor(kept)
+	return kept, changes
+}
+
+// keepOwn lets our results and labels stay in mail that is handed back. We wrote
+// them above the field of the host that took the message in; what stands below
+// that is the sender's (RFC 8601 §5).
+func (m *message) keepOwn() {
+	place, _ := cameIn(m.set.Rules, m.hints, m.fields)
+	if place < 0 {
+		place = len(m.fields)
+	}
+	m.keepAbove(place)
+}
+
+// ownIDs are the authserv-ids of this host and of our other ones.
+func (set *Setup) ownIDs() []string {
+	ids := []string{set.AuthservID}
+	for _, t := range set.TrustedIDs {
+		ids = append(ids, t.ID)
+	}
+	return ids
 }
 
 // whatToDo is the hint of the key store for the log line, "" without one.
@@ -141,7 +168,7 @@ func (m *message) finishOutbound() outcome {
 	o := outcome{results: auth.Results{Author: m.author}}
 	m.env.Signed = m.signing != nil && m.signing.err == nil
 	o = m.decide(o)
-	o.edits = append(m.claimed, o.edits...)
+	o.edits = append(m.deletions(), o.edits...)
 	if s := m.signing; s != nil {
 		values, err := s.finish()
 		if err != nil {

@@ -473,7 +473,9 @@ func TestPrivateClientGetsAHint(t *testing.T) {
 func TestReinjectedIsLeftAlone(t *testing.T) {
 	l := newLab(t)
 	m := mailFrom("ceo@good.example")
-	m.Raw = "Received: from evil (evil [203.0.113.66]) by mail.good.example with ESMTP id 1\nAuthentication-Results: mail.good.example; dmarc=fail header.from=good.example\nX-Quarantine: dmarc-quarantine; x\n" + m.Raw
+	// As we leave them at the way in: above the MTA's own field.
+	m.Raw = "Authentication-Results: mail.good.example; dmarc=fail header.from=good.example\nX-Quarantine: dmarc-quarantine; x\n" +
+		"Received: from evil (evil [203.0.113.66]) by mail.good.example with ESMTP id 1\n" + m.Raw
 	a := l.one(client.Peer{IP: netip.MustParseAddr("127.0.0.1"), Port: 2500, Helo: "filter"}, m)
 	if a.Code != 250 || a.Edits != 0 {
 		t.Errorf("%d with %d edits:\n%s", a.Code, a.Edits, a.Raw)

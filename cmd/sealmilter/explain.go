@@ -7,7 +7,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
-	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -171,11 +171,11 @@ func (f *explainFlags) question(cmd *cobra.Command, path string) (q milter.Quest
 		q.Client.IP = ip.Unmap().WithZone("")
 	}
 	ours := f.outbound || f.user != ""
-	if at, ip, helo, ok := arrival(q.Header); ok && !ours && (f.ip == "" || ip == q.Client.IP && !loginProtocol.MatchString(header.Unfold(q.Header[at].Value))) {
+	if at, r, ok := arrival(q.Header); ok && !ours && (f.ip == "" || r.Client == q.Client.IP && !slices.Contains(login, r.With)) {
 		guessed = f.ip == ""
-		q.Client.IP, left = ip, at+1
+		q.Client.IP, left = r.Client, at+1
 		if q.Helo == "" {
-			q.Helo = helo
+			q.Helo = r.Helo
 		}
 	} else {
 		left = delivered(q.Header)
@@ -241,29 +241,17 @@ func splitMessage(raw string) (header.Fields, string) {
 	return h, ""
 }
 
-// loginProtocol is in the Received field of a client that logged in (RFC 3848 and,
-// for the UTF8 ones, RFC 6531): such a message was not handed over from outside,
-// and a web mailer on the host itself has the address that receivers see.
-var loginProtocol = regexp.MustCompile(`(?i) with (ESMTPS?|LMTPS?|UTF8SMTPS?|UTF8LMTPS?)A\b`)
+// login are the protocols of a client that logged in (RFC 3848 and, for the UTF8
+// ones, RFC 6531): such a message was not handed over from outside, and a web
+// mailer on the host itself has the address that receivers see.
+var login = []string{"ESMTPA", "ESMTPSA", "LMTPA", "LMTPSA", "UTF8SMTPA", "UTF8SMTPSA", "UTF8LMTPA", "UTF8LMTPSA", "HTTP", "HTTPS"}
 
 // arrival finds the Received field of the host that took the message from
-// outside: the topmost that names a client other than the host itself. at is
-// its place.
-func arrival(h header.Fields) (at int, ip netip.Addr, helo string, ok bool) {
-	for i, f := range h {
-		if !f.Is("Received") {
-			continue
-		}
-		ip, ok := milter.ReceivedFrom(f.Value)
-		if !ok || ip.IsLoopback() {
-			continue
-		}
-		if words := strings.Fields(header.Unfold(f.Value)); len(words) > 1 {
-			helo = words[1]
-		}
-		return i, ip, helo, true
-	}
-	return 0, netip.Addr{}, "", false
+// outside, with its place: the topmost that names a client other than the host
+// itself.
+func arrival(h header.Fields) (at int, r header.Received, ok bool) {
+	at, r = milter.FirstOutside(h, func(netip.Addr) bool { return false })
+	return at, r, at >= 0 && r.Client.IsValid()
 }
 
 // delivered counts the fields on top that the delivery into a mailbox added.
@@ -271,7 +259,7 @@ func delivered(h header.Fields) int {
 	for i, f := range h {
 		switch {
 		case f.Is("Return-Path"), f.Is("Delivered-To"), f.Is("X-Original-To"), f.Is("Envelope-To"):
-		case f.Is("Received") && strings.Contains(header.Unfold(f.Value), "with LMTP"):
+		case f.Is("Received") && strings.HasPrefix(header.ParseReceived(f.Value).With, "LMTP"):
 		default:
 			return i
 		}

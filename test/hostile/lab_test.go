@@ -47,9 +47,9 @@ type acceptAll struct{}
 
 func (acceptAll) Decide(policy.Input) policy.Verdict { return policy.Verdict{Action: policy.Accept} }
 
-// serve runs a milter with the configuration's defaults on a unix socket and
-// connects to it.
-func serve(t *testing.T, z *resolve.Zone, rules milter.Decider) *Client {
+// serve runs a milter with the configuration's defaults, or what change makes of
+// them, on a unix socket and connects to it.
+func serve(t *testing.T, z *resolve.Zone, rules milter.Decider, change ...func(*milter.Setup)) *Client {
 	t.Helper()
 	cfg := config.Default()
 	lim := cfg.Limits
@@ -68,6 +68,9 @@ func serve(t *testing.T, z *resolve.Zone, rules milter.Decider) *Client {
 		Policy: rules,
 		Limits: milter.Limits{FieldSize: int(lim.FieldSize), HeaderSize: int(lim.HeaderSize), HeaderFields: lim.HeaderFields},
 		Log:    slog.New(slog.DiscardHandler),
+	}
+	for _, f := range change {
+		f(set)
 	}
 	path := filepath.Join(t.TempDir(), "s")
 	ln, err := net.Listen("unix", path)
