@@ -8,7 +8,9 @@ import (
 )
 
 // writtenDMARC are the results that we write (RFC 9989 §9.1).
-var writtenDMARC = []string{string(dmarc.Pass), string(dmarc.Fail), string(dmarc.None), string(dmarc.TempError), string(dmarc.PermError)}
+var writtenDMARC = []string{
+	string(dmarc.Pass), string(dmarc.Fail), string(dmarc.None), string(dmarc.TempError), string(dmarc.PermError),
+}
 
 // OwnDMARC reads what an Authentication-Results field with one of our
 // authserv-ids says about the author domains: "pass", or the first other dmarc

@@ -34,7 +34,8 @@ var neverSigned = []string{"Bcc", "Return-Path", "Content-Length", "Full-Name", 
 func (m *message) startSigning() {
 	kept, changes := m.asSent()
 	author := m.author
-	if why := Reinjected(m.set.Rules, m.hints, m.fields, m.set.ownIDs(), slices.Concat(author.Domains, author.Shown)); why != "" {
+	all := slices.Concat(author.Domains, author.Shown)
+	if why := Reinjected(m.set.Rules, m.hints, m.fields, m.set.ownIDs(), all); why != "" {
 		m.keepOwn()
 		if !m.set.Rules.SignReinjected {
 			m.why = "re-injected: " + why

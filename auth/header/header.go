@@ -1,8 +1,9 @@
 // Package header holds the header section of a message as the MTA showed it:
 // raw fields in order, nothing decoded, nothing normalised.
 //
-// It deliberately knows no field's grammar; canonicalisation is
-// auth/internal/canon, addresses are auth.ParseAuthor.
+// It deliberately knows no field's grammar but that of Received, whose readers
+// are many; canonicalisation is auth/internal/canon, addresses are
+// auth.ParseAuthor.
 package header
 
 import "strings"

@@ -103,7 +103,7 @@ func TestStandards(t *testing.T) {
 
 // securityTest names a test on docs/security.md: `folder` TestName, or TestName
 // alone for the folder that was named last.
-var securityTest = regexp.MustCompile("(?:`([a-z]+(?:/[a-z]+)*)` )?\\b((?:Test|Fuzz)[A-Z]\\w+)")
+var securityTest = regexp.MustCompile("(?:`([a-z0-9]+(?:/[a-z0-9]+)*)` )?\\b((?:Test|Fuzz)[A-Z]\\w+)")
 
 // missingTests lists the tests that a page names and that do not exist.
 func (repo *tree) missingTests(text string) (named int, missing []string) {

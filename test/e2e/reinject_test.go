@@ -41,6 +41,38 @@ func TestReinjectedByContentFilter(t *testing.T) {
 	}
 }
 
+// TestReinjectedWithHostileNames: as Postfix writes them, no names of the client's hide where its mail came from.
+func TestReinjectedWithHostileNames(t *testing.T) {
+	l := need(t)
+	for _, who := range []from{
+		{"203.0.113.66", "[UNAVAILABLE]", "by"},
+		{"203.0.113.66", "[UNAVAILABLE]", "with"},
+		{"203.0.113.66", "helo", "[127.0.0.1]"},
+		{"203.0.113.66", "[UNAVAILABLE]", "x (unknown [127.0.0.1]) by y with HTTP; ("},
+		{"2001:db8::66", "ehlo", "x"},
+	} {
+		t.Run(who.name+" "+who.helo, func(t *testing.T) {
+			to := box("names")
+			dial(t, local(l.postfix.ports.bare), who).mustSend(t, "<boss@lax.example>", to, compose("boss@lax.example", to, "urgent", "pay"))
+			msg := l.mailbox(t, to)
+			wantAll(t, header(msg), "X-Filtered: yes")
+			wantUnsigned(t, msg)
+		})
+	}
+}
+
+// TestWebMailIsSigned: a browser's address in the field of a web mailer on the host is no stranger's.
+func TestWebMailIsSigned(t *testing.T) {
+	l := need(t)
+	const web = "Received: from dsl-5.isp.example ([203.0.113.5])\r\n by webmail.good.example\r\n with HTTP (HTTP/1.1 POST); Sun, 22 Nov 2026 00:30:00 +0000\r\n"
+	to := remote("webmail")
+	dial(t, local(l.postfix.ports.smtp), from{}).mustSend(t, "<kim@good.example>", to, compose("kim@good.example", to, "from the web", "text", web))
+	wantSigned(t, l, "good.example", l.sink.wait(t, to))
+	forged := box("webmail")
+	dial(t, local(l.postfix.ports.bare), stranger).mustSend(t, "<boss@lax.example>", forged, compose("boss@lax.example", forged, "urgent", "pay", web))
+	wantUnsigned(t, l.mailbox(t, forged))
+}
+
 // TestReinjectedByPipeAlias: |program in an alias runs sendmail(1), which is a local client.
 func TestReinjectedByPipeAlias(t *testing.T) {
 	l := need(t)
