@@ -55,13 +55,13 @@ func OwnDMARC(value string, ids, domains []string) (string, bool) {
 // resinfo reads up to the next semicolon or the end. about: no header.from, or
 // one of domains.
 func (p *idParser) resinfo(domains []string) (method, result string, about, ok bool) {
-	about = true
+	named := false // header.from is there
 	for first := true; ; first = false {
 		if !p.skip() {
 			return "", "", false, false
 		}
 		if p.i == len(p.s) || p.s[p.i] == ';' {
-			return method, result, about, true
+			return method, result, about || !named, true
 		}
 		name := p.run(` ();"=`)
 		name, _, _ = strings.Cut(strings.ToLower(name), "/") // its version
@@ -84,7 +84,8 @@ func (p *idParser) resinfo(domains []string) (method, result string, about, ok b
 		case first:
 			method, result = name, strings.ToLower(value)
 		case name == "header.from":
-			about = containsName(domains, value)
+			named = true
+			about = about || containsName(domains, value)
 		}
 	}
 }

@@ -23,6 +23,7 @@ func TestOwnDMARC(t *testing.T) {
 		"mx.example.com; dmarc=fail header.from=list.example; dmarc=permerror header.from=other.example":                       "permerror",
 		"mx.example.com; dmarc=pass header.from=bank.example; dmarc=fail header.from=bank.example":                             "fail",
 		"mx.example.com; dmarc=fail header.from=bank.example; dmarc=pass header.from=bank.example":                             "fail",
+		"mx.example.com; dmarc=fail header.from=bank.example header.from=list.example":                                         "fail",
 		"mx.example.com; none":  "",
 		"mx.example.com; none;": "",
 		"mx.example.com":        "",

@@ -141,7 +141,7 @@ func Reinjected(r Rules, h Hints, fields header.Fields, ids, domains []string) s
 	if !h.Client.onThisHost() {
 		return ""
 	}
-	switch at, rec := cameIn(r, h, fields); {
+	switch at, rec := cameIn(r, fields); {
 	case at < 0:
 		return ""
 	case rec.Client.IsValid():

@@ -169,14 +169,14 @@ func (m *message) deletions() []Edit {
 	return edits
 }
 
-// keepAbove lets the claimed fields that stand above a place in the header
-// section stay.
-func (m *message) keepAbove(place int) {
+// unclaim lets the claimed fields stay that keep is true of, by their places.
+func (m *message) unclaim(keep func(place int) bool) {
 	m.claimed = slices.DeleteFunc(m.claimed, func(c claim) bool {
-		if c.place < place {
+		stays := c.place < len(m.fields) && keep(c.place)
+		if stays {
 			delete(m.dropped, c.place)
 		}
-		return c.place < place
+		return stays
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/sealmilter/sealmilter/auth/dkim"
 	"github.com/sealmilter/sealmilter/auth/header"
 	"github.com/sealmilter/sealmilter/keys"
+	"github.com/sealmilter/sealmilter/policy"
 )
 
 // signing is one outbound message on its way to its signatures.
@@ -34,8 +35,7 @@ var neverSigned = []string{"Bcc", "Return-Path", "Content-Length", "Full-Name", 
 func (m *message) startSigning() {
 	kept, changes := m.asSent()
 	author := m.author
-	all := slices.Concat(author.Domains, author.Shown)
-	if why := Reinjected(m.set.Rules, m.hints, m.fields, m.set.ownIDs(), all); why != "" {
+	if why := Reinjected(m.set.Rules, m.hints, m.fields, m.set.ownIDs(), m.authors()); why != "" {
 		m.keepOwn()
 		if !m.set.Rules.SignReinjected {
 			m.why = "re-injected: " + why
@@ -80,16 +80,29 @@ func (m *message) asSent() (kept header.Fields, changes []Edit) {
 	return kept, changes
 }
 
-// keepOwn lets our results and labels stay in mail that is handed back. We wrote
-// them above the field of the host that took the message in; what stands below
-// that is the sender's (RFC 8601 §5).
+// keepOwn lets our results and labels stay in mail that is handed back. A
+// program of this host has them where we put them, above the field of our MTA,
+// and what stands below that is the sender's (RFC 8601 §5). Where another host's
+// fields name this one nobody can tell the place: of its mail only what speaks
+// against the message stays.
 func (m *message) keepOwn() {
-	place, _ := cameIn(m.set.Rules, m.hints, m.fields)
-	if place < 0 {
-		place = len(m.fields)
+	if m.hints.Client.onThisHost() {
+		place, _ := cameIn(m.set.Rules, m.fields)
+		m.unclaim(func(at int) bool { return place < 0 || at < place })
+		return
 	}
-	m.keepAbove(place)
+	m.unclaim(func(at int) bool {
+		f := m.fields[at]
+		if !auth.IsAuthResults(f.Name) {
+			return f.Is(policy.QuarantineField)
+		}
+		res, _ := auth.OwnDMARC(f.Value, m.set.ownIDs(), m.authors())
+		return res != "" && res != "pass"
+	})
 }
+
+// authors are the author domains, those that only some readers show included.
+func (m *message) authors() []string { return slices.Concat(m.author.Domains, m.author.Shown) }
 
 // ownIDs are the authserv-ids of this host and of our other ones.
 func (set *Setup) ownIDs() []string {

@@ -16,8 +16,8 @@ const maxReceived = 100
 // tell whom it names. at is its place, -1 without one. A loopback client is a
 // program of the host that wrote the field; what programs write without a
 // client says nothing, and so does a hand-over to LMTP without an address, as
-// long as a field below it tells where the message came from
-// (docs/decisions/0013).
+// long as a field below it tells where the message came from, and what was local
+// to an Exim (docs/decisions/0013).
 func FirstOutside(fields header.Fields, ours func(netip.Addr) bool) (at int, r header.Received) {
 	return firstOutside(fields, ours, false)
 }
@@ -37,6 +37,8 @@ func firstOutside(fields header.Fields, ours func(netip.Addr) bool, webMail bool
 		switch {
 		case !r.FromClient:
 			lmtp = -1
+		case !known && r.With == "LOCAL": // Exim: from root by host with local
+			lmtp, webMail = -1, false
 		case webMail && (r.With == "HTTP" || r.With == "HTTPS"):
 			webMail = false
 		case known && (r.Client.IsLoopback() || ours(r.Client)):
@@ -50,14 +52,14 @@ func firstOutside(fields header.Fields, ours func(netip.Addr) bool, webMail bool
 	return lmtp, header.Received{FromClient: true}
 }
 
-// cameIn is firstOutside for mail that a program or a host of ours hands back.
-// Only a program of this host may be a web mailer.
-func cameIn(r Rules, h Hints, fields header.Fields) (at int, rec header.Received) {
+// cameIn is firstOutside for mail that a program of this host hands back. It may
+// be a web mailer.
+func cameIn(r Rules, fields header.Fields) (at int, rec header.Received) {
 	ours := func(ip netip.Addr) bool {
 		_, yes := within(r.Networks, ip)
 		return yes
 	}
-	return firstOutside(fields, ours, h.Client.onThisHost())
+	return firstOutside(fields, ours, true)
 }
 
 // origin finds the first hop outside of our own hosts in mail that one of our
