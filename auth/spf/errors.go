@@ -20,6 +20,7 @@ var (
 	ErrVoidLookups    = errors.New("too many look-ups that find nothing") // §4.6.4: permerror
 	ErrMXNames        = errors.New("too many MX hosts")                   // §4.6.4: permerror
 	ErrTarget         = errors.New("target that cannot be a domain name") // §5.2, §6.1: permerror
+	ErrTooMuch        = errors.New("records ask for too much work")       // §11.1: permerror
 )
 
 // Error says where a check ended without a verdict.

@@ -11,8 +11,14 @@ import (
 	"github.com/sealmilter/sealmilter/auth/resolve"
 )
 
-// maxTrace bounds Result.Trace: eleven records of 64 KiB can have 70,000 terms.
-const maxTrace = 500
+const (
+	// maxTrace bounds Result.Trace.
+	maxTrace = 500
+	// maxTerms bounds the terms of all records of a check: eleven records of
+	// 64 KiB can have 240,000. The longest real ones, with every address of a
+	// large provider written out, have a few hundred.
+	maxTerms = 5000
+)
 
 // evaluation is one check: check_host()'s arguments that stay the same in
 // recursive calls (RFC 7208 §4.1), and the counters, which are global to the
@@ -29,6 +35,7 @@ type evaluation struct {
 
 	lookups int
 	voids   int
+	terms   int
 	trace   []Step
 
 	ptrAsked  bool
@@ -53,15 +60,19 @@ func (e *evaluation) checkHost(ctx context.Context, domain string, depth int) ou
 		return out
 	}
 	e.step(Step{Depth: depth, Domain: domain, Note: clip(text)})
-	rec, err := parseRecord(text)
+	rec, err := parseRecord(text, maxTerms-e.terms)
 	if err != nil {
 		err.Domain = domain
 		out = outcome{status: PermError, err: err}
 		e.step(Step{Depth: depth, Domain: domain, Term: err.Term, Note: note(out)})
 		return out
 	}
+	e.terms += rec.terms
 	for i := range rec.directives {
 		d := &rec.directives[i]
+		if err := ctx.Err(); err != nil {
+			return temp(domain, d.text, err)
+		}
 		m := e.evaluate(ctx, d, domain, depth)
 		if m.stop.status != "" {
 			return m.stop
@@ -156,6 +167,8 @@ func (e *evaluation) redirect(ctx context.Context, r *modifier, domain string, d
 	target, out, err := e.countedTarget(ctx, r.spec, domain, r.text)
 	switch {
 	case out.status != "":
+	case err != nil && ctx.Err() != nil:
+		out = temp(domain, r.text, err)
 	case err != nil || !strings.Contains(target, "."):
 		// §6.1: a malformed target-name is a permerror. §4.3 calls a single
 		// label malformed.

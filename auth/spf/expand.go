@@ -3,7 +3,6 @@ package spf
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -19,7 +18,7 @@ const (
 )
 
 // targetName expands a domain-spec into the name to ask for (§4.8, §7.3);
-// a nil spec is <domain>. The error is errLocalPart or ErrTarget.
+// a nil spec is <domain>. The error is errLocalPart, ErrTarget or ctx's.
 func (e *evaluation) targetName(ctx context.Context, m macroString, domain string) (string, error) {
 	if m == nil {
 		return domain, nil
@@ -27,11 +26,13 @@ func (e *evaluation) targetName(ctx context.Context, m macroString, domain strin
 	if !isASCII(e.local) && (m.uses('s') || m.uses('l')) {
 		return "", errLocalPart
 	}
-	// From the right, because only the last 253 bytes can count: a record may
-	// hold thousands of macros.
+	// From the right, because only the last 253 bytes can count.
 	var parts []string
 	size := 0
 	for i := len(m) - 1; i >= 0 && size <= maxName+1; i-- {
+		if err := ctx.Err(); err != nil {
+			return "", err
+		}
 		s := e.expandToken(ctx, &m[i], domain)
 		parts = append(parts, s)
 		size += len(s)
@@ -70,10 +71,13 @@ func nameable(name string) bool {
 }
 
 // expandText expands an explain-string (§6.2). ok is false unless the result
-// is printable US-ASCII; it is cut to 400 bytes.
+// is printable US-ASCII, and there was time for it; it is cut to 400 bytes.
 func (e *evaluation) expandText(ctx context.Context, m macroString, domain string) (text string, ok bool) {
 	var s strings.Builder
 	for i := 0; i < len(m) && s.Len() < maxExplanation; i++ {
+		if ctx.Err() != nil {
+			return "", false
+		}
 		s.WriteString(e.expandToken(ctx, &m[i], domain))
 	}
 	text = s.String()
@@ -138,18 +142,20 @@ func dotted(ip netip.Addr) string {
 	if ip.Is4() {
 		return ip.String()
 	}
-	var s strings.Builder
+	const hex = "0123456789abcdef"
+	var s []byte
 	for i, b := range ip.As16() {
 		if i > 0 {
-			s.WriteByte('.')
+			s = append(s, '.')
 		}
-		fmt.Fprintf(&s, "%x.%x", b>>4, b&0xf)
+		s = append(s, hex[b>>4], '.', hex[b&0xf])
 	}
-	return s.String()
+	return string(s)
 }
 
 // transform applies delimiters, reversal and the number of right-hand parts,
-// in §7.3's order. Empty parts count.
+// in §7.3's order. Empty parts count. Only the parts that are kept are looked
+// at: a macro costs as much as it expands to.
 func transform(v string, t *token) string {
 	if t.parts == 0 && !t.reverse && t.delims == "" {
 		return v
@@ -158,22 +164,33 @@ func transform(v string, t *token) string {
 	if delims == "" {
 		delims = "."
 	}
+	n := t.parts
+	if n == 0 {
+		n = len(v) + 1 // no value has more
+	}
 	var parts []string
-	for {
-		i := strings.IndexAny(v, delims)
-		if i < 0 {
-			break
+	switch {
+	case t.reverse: // the right-hand parts of the reversed are the left-hand ones
+		for ; n > 0; n-- {
+			i := strings.IndexAny(v, delims)
+			if i < 0 {
+				parts = append(parts, v)
+				break
+			}
+			parts = append(parts, v[:i])
+			v = v[i+1:]
 		}
-		parts = append(parts, v[:i])
-		v = v[i+1:]
+	default:
+		for ; n > 0; n-- {
+			i := strings.LastIndexAny(v, delims)
+			parts = append(parts, v[i+1:])
+			if i < 0 {
+				break
+			}
+			v = v[:i]
+		}
 	}
-	parts = append(parts, v)
-	if t.reverse {
-		slices.Reverse(parts)
-	}
-	if t.parts > 0 && t.parts < len(parts) {
-		parts = parts[len(parts)-t.parts:]
-	}
+	slices.Reverse(parts)
 	return strings.Join(parts, ".")
 }
 
@@ -184,7 +201,8 @@ func urlEscape(s string) string {
 		if c := s[i]; isAlpha(c) || isDigit(c) || strings.IndexByte("-._~", c) >= 0 {
 			out.WriteByte(c)
 		} else {
-			fmt.Fprintf(&out, "%%%02X", c)
+			const hex = "0123456789ABCDEF"
+			out.WriteString("%" + string([]byte{hex[c>>4], hex[c&0xf]}))
 		}
 	}
 	return out.String()

@@ -1,6 +1,9 @@
 package spf
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // macroString is a parsed macro-string, domain-spec or explain-string
 // (RFC 7208 §7.1). A nil macroString is an absent one.
@@ -26,6 +29,11 @@ const (
 	expLetters = "slodipvhcrt" // §7.2: c, r and t in exp text only
 	delimiters = ".-+,/_="     // §7.1
 	macroHint  = "write %% for a percent sign"
+
+	// maxTokens bounds the pieces of one macro-string. A name has 253 bytes and
+	// an explanation that we keep 400, so only macros that expand to nothing
+	// could need more; real records have at most a dozen.
+	maxTokens = 500
 )
 
 // uses reports whether m has the macro letter c, in either case.
@@ -43,6 +51,9 @@ func (m macroString) uses(c byte) bool {
 func parseMacroString(s, allowed string, space bool) (macroString, error) {
 	m := macroString{}
 	for i := 0; i < len(s); {
+		if len(m) == maxTokens {
+			return nil, fmt.Errorf("%w: more than %d macros and literals in one term, RFC 7208 §11.1", ErrTooMuch, maxTokens)
+		}
 		c := s[i]
 		switch {
 		case c != '%':

@@ -117,7 +117,7 @@ func TestTargetName(t *testing.T) {
 		{name: "254 bytes lose the left label", spec: long[4:], want: long[11:]},
 		{name: "258 bytes lose the left label", spec: long, want: long[11:]},
 		{name: "the trailing dot does not count", spec: long[5:] + ".", want: long[5:]},
-		{name: "thousands of macros", spec: strings.Repeat("%{d}.", 9000) + "x.example",
+		{name: "hundreds of macros", spec: strings.Repeat("%{d}.", 240) + "x.example",
 			want: "com." + strings.Repeat("email.example.com.", 13) + "x.example"},
 		{name: "one endless label", spec: strings.Repeat("a", 300) + "%%", err: ErrTarget},
 		{name: "empty label", spec: "a..example.com", err: ErrTarget},
@@ -153,7 +153,7 @@ func TestTargetName(t *testing.T) {
 
 func TestExplanationTextIsBounded(t *testing.T) {
 	e := strongBad("192.0.2.3")
-	m, err := parseMacroString(strings.Repeat("%{s} ", 10000), expLetters, true)
+	m, err := parseMacroString(strings.Repeat("%{s} ", 240), expLetters, true)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,6 +24,10 @@ func (e *evaluation) match(ctx context.Context, d *directive, domain string, dep
 	if out.status != "" {
 		return f
 	}
+	if err != nil && ctx.Err() != nil {
+		f.stop = temp(domain, d.text, err)
+		return f
+	}
 	if err != nil {
 		// §4.8 leaves open what follows. Some give permerror; we follow the
 		// test suite's preference: the term does not match, nothing is asked.
@@ -91,6 +95,10 @@ func (e *evaluation) mx(ctx context.Context, d *directive, domain string, f *fin
 	f.void = err != nil
 	asked := 0
 	for _, mx := range ans.Records {
+		if err := ctx.Err(); err != nil {
+			f.stop = temp(domain, d.text, err)
+			return
+		}
 		host := strings.TrimSuffix(mx.Host, ".")
 		if !nameable(host) {
 			continue
@@ -159,7 +167,7 @@ func (e *evaluation) validatedNames(ctx context.Context) []string {
 		return nil
 	}
 	for i, name := range ans.Records {
-		if i == e.limits.PTRNames { // §4.6.4: all others are ignored
+		if i == e.limits.PTRNames || ctx.Err() != nil { // §4.6.4: all others are ignored
 			break
 		}
 		name = strings.ToLower(strings.TrimSuffix(name, "."))

@@ -1,6 +1,7 @@
 package spf
 
 import (
+	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -11,6 +12,7 @@ type record struct {
 	directives []directive
 	redirect   *modifier
 	exp        *modifier
+	terms      int // directives and modifiers, unknown ones too
 }
 
 // kind is a mechanism's name.
@@ -53,12 +55,15 @@ func isSPF(txt string) bool {
 
 // parseRecord parses a whole record for which isSPF holds. A syntax error
 // anywhere counts, before anything is evaluated (§4.6). The error has the
-// term and not the domain.
-func parseRecord(txt string) (*record, *Error) {
+// term and not the domain. left is how many terms it may have.
+func parseRecord(txt string, left int) (*record, *Error) {
 	r := &record{}
 	for term := range strings.SplitSeq(txt[len("v=spf1"):], " ") {
 		if term == "" { // terms = *( 1*SP ( directive / modifier ) ), then *SP
 			continue
+		}
+		if r.terms++; r.terms > left {
+			return nil, &Error{Term: clip(term), Err: fmt.Errorf("%w: more than %d terms, RFC 7208 §11.1", ErrTooMuch, maxTerms)}
 		}
 		if err := r.parseTerm(term); err != nil {
 			return nil, &Error{Term: clip(term), Err: err}

@@ -46,7 +46,7 @@ func TestValidRecords(t *testing.T) {
 		" exists:%{d2R} exists:%{D127}",
 		" exists:!\"#$&'()*+,-./:;<=>?@[]^_`{|}~.example.com",
 	} {
-		if _, err := parseRecord("v=spf1" + r); err != nil {
+		if _, err := parseRecord("v=spf1"+r, maxTerms); err != nil {
 			t.Errorf("%q: %v", r, err)
 		}
 	}
@@ -113,7 +113,7 @@ func TestSyntaxErrors(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(clip(tt.record), func(t *testing.T) {
-			_, err := parseRecord("v=spf1 " + tt.record)
+			_, err := parseRecord("v=spf1 "+tt.record, maxTerms)
 			if err == nil {
 				t.Fatal("no error")
 			}
@@ -131,7 +131,7 @@ func FuzzParseRecord(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		r, err := parseRecord("v=spf1 " + s)
+		r, err := parseRecord("v=spf1 "+s, maxTerms)
 		if err != nil {
 			if err.Term == "" || !errors.Is(err, ErrSyntax) || len(err.Error()) > 4000 {
 				t.Errorf("error %q", err)
