@@ -17,12 +17,28 @@ func TestLongLabel(t *testing.T) {
 		"the last of many":            {"a.b.ü." + strings.Repeat("平", 200), true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := longLabel(tc.name); got != tc.want {
+			if got := longLabel(tc.name, 2*maxLabel); got != tc.want {
 				t.Error(got)
 			}
 			if _, err := CanonicalName(tc.name); tc.want && (err == nil || !strings.Contains(err.Error(), "label longer than 63 bytes")) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// TestLettersThatBecomeMany: U+FDFA is mapped to 18 characters; Punycode never
+// sees them.
+func TestLettersThatBecomeMany(t *testing.T) {
+	for name, want := range map[string]string{
+		"\ufdfb.example": "", // 8 characters, two blanks among them
+		strings.Repeat("\ufdfa", 60) + ".example":  "longer than 253 bytes, or a label longer than 63",
+		strings.Repeat("\u3300.", 70) + "example":  "longer than 253 bytes, or a label longer than 63",
+		strings.Repeat("u\u0308", 50) + ".example": "",
+	} {
+		_, err := CanonicalName(name)
+		if got := err != nil && strings.Contains(err.Error(), "or a label"); got != (want != "") {
+			t.Errorf("%.20q: %v", name, err)
+		}
 	}
 }

@@ -18,6 +18,9 @@ var idnaProfile = idna.New(idna.MapForLookup(), idna.Transitional(false), idna.S
 // grows with the square of the length.
 const maxUName = 1024
 
+// RFC 1035 §2.3.4: the bytes of a name without its trailing dot, and of a label.
+const maxName, maxLabel = 253, 63
+
 // CanonicalName returns a domain name in the one form in which names are
 // compared and asked for: A-labels, lower case, no trailing dot
 // (RFC 8616 §4, RFC 4343). The error says what is wrong with the name; the
@@ -36,8 +39,16 @@ func CanonicalName(s string) (string, error) {
 			if !utf8.ValidString(n) || strings.ContainsRune(n, utf8.RuneError) {
 				return "", fmt.Errorf("domain name %.120q: not UTF-8", s)
 			}
-			if longLabel(n) {
+			if longLabel(n, 2*maxLabel) {
 				return "", fmt.Errorf("domain name %.60q...: label longer than 63 bytes", n)
+			}
+			// Mapping makes up to 18 letters of one (U+FDFA): look at what it leaves.
+			u, err := idnaProfile.ToUnicode(n)
+			if err != nil {
+				return "", fmt.Errorf("domain name %.120q: %w", s, err)
+			}
+			if longLabel(u, maxLabel) || utf8.RuneCountInString(u) > maxName {
+				return "", fmt.Errorf("domain name %.60q...: longer than 253 bytes, or a label longer than 63", n)
 			}
 			a, err := idnaProfile.ToASCII(n)
 			if err != nil {
@@ -58,11 +69,11 @@ func CanonicalName(s string) (string, error) {
 	return n, nil
 }
 
-// longLabel reports a label with more characters than one of 63 bytes can have
-// as an A-label, even decomposed (NFD). Punycode's time grows with their square
-// (RFC 3492 §6.3), and a message may have a thousand such names.
-func longLabel(name string) bool {
-	const most = 2 * 63
+// longLabel reports a label of more characters than most. One of 63 bytes has
+// fewer than 63 of them as a U-label, and up to twice as many decomposed (NFD).
+// Punycode's time grows with their square (RFC 3492 §6.3), and a message may
+// have a thousand such names.
+func longLabel(name string, most int) bool {
 	n := 0
 	for _, r := range name {
 		switch n++; r {
