@@ -8,21 +8,15 @@ import (
 
 // countHidden counts the fields inside f that may be taken for a field called name.
 func countHidden(f header.Field, name string) int {
-	n := 0
-	for _, h := range f.Hidden() {
-		if strings.EqualFold(header.Visible(h.Name), name) {
-			n++
-		}
-	}
-	return n
+	return len(f.HiddenCalled(func(hidden string) bool { return strings.EqualFold(header.Visible(hidden), name) }))
 }
 
 // HidesResults reports whether some reader finds an Authentication-Results
 // field with a claim to one of ids inside f, behind a line end that folds
 // nothing (ClaimsID).
 func HidesResults(f header.Field, ids []string) bool {
-	for _, h := range f.Hidden() {
-		if IsAuthResults(h.Name) && ClaimsID(h.Value, ids) {
+	for _, h := range f.HiddenCalled(IsAuthResults) {
+		if ClaimsID(h.Value, ids) {
 			return true
 		}
 	}

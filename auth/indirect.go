@@ -8,9 +8,15 @@ import (
 	"github.com/sealmilter/sealmilter/auth/spf"
 )
 
-// maxMarks bounds the fields of one name that Indirect looks at: real mail has
-// a few of each, and each is compared with every identifier that passed.
-const maxMarks = 100
+const (
+	// maxMarks bounds the fields of one name that Indirect looks at: real mail
+	// has a few of each.
+	maxMarks = 100
+	// maxLists bounds the names of lists that are compared with every identifier
+	// that passed; to bring one into the form in which names are compared takes
+	// time. A message of two lists has four.
+	maxLists = 20
+)
 
 // Indirect returns the mark by which a message shows that it was forwarded,
 // "" for none: "arc", "resent", "list", "delivered-to" or "srs".
@@ -120,7 +126,7 @@ func fromList(h header.Fields, vouched []string) bool {
 			lists = append(lists, address[strings.LastIndexByte(address, '@')+1:])
 		}
 	}
-	for _, l := range lists {
+	for _, l := range lists[:min(len(lists), maxLists)] {
 		name, err := canonicalName(l)
 		if err != nil {
 			continue

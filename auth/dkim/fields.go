@@ -25,6 +25,8 @@ func indexFields(h header.Fields) fieldIndex {
 	return x
 }
 
+const ownName = "dkim-signature"
+
 // headerHash is hash step 2 of RFC 6376 §3.7: the fields that names (lower
 // case) choose, then the signature field itself with an empty b= and without
 // its line end. own is the signature field's place in h, -1 when it is not
@@ -32,11 +34,13 @@ func indexFields(h header.Fields) fieldIndex {
 func headerHash(h header.Fields, x fieldIndex, names []string, c canon.Canonicalization, field header.Field, own int) [sha256.Size]byte {
 	hash := sha256.New()
 	used := map[string]int{}
+	// §3.5 h=: never the field itself.
+	others := slices.DeleteFunc(slices.Clone(x[ownName]), func(i int) bool { return i == own })
 	var buf []byte
 	for _, n := range names {
 		places := x[n]
-		if n == "dkim-signature" && own >= 0 { // §3.5 h=: never the field itself
-			places = slices.DeleteFunc(slices.Clone(places), func(i int) bool { return i == own })
+		if n == ownName {
+			places = others
 		}
 		// §5.4.2: from the bottom up; a field that is not there counts for nothing.
 		if i := len(places) - 1 - used[n]; i >= 0 {
@@ -51,14 +55,19 @@ func headerHash(h header.Fields, x fieldIndex, names []string, c canon.Canonical
 	return [sha256.Size]byte(hash.Sum(nil))
 }
 
-// shown counts the fields of each name as readers may see them: also those with
-// invisible characters in the name, and those inside another.
+// shown counts the fields that may occur once only, of each name, as readers
+// may see them: also those with invisible characters in the name, and those
+// inside another.
 func shown(h header.Fields) map[string]int {
 	count := map[string]int{}
+	seen := func(name string) string { return strings.ToLower(header.Visible(name)) }
+	once := func(name string) bool { return occursOnce(seen(name)) }
 	for _, f := range h {
-		count[strings.ToLower(header.Visible(f.Name))]++
-		for _, f := range f.Hidden() {
-			count[strings.ToLower(header.Visible(f.Name))]++
+		if once(f.Name) {
+			count[seen(f.Name)]++
+		}
+		for _, f := range f.HiddenCalled(once) {
+			count[seen(f.Name)]++
 		}
 	}
 	return count
@@ -73,7 +82,7 @@ func duplicated(shown map[string]int, names []string) error {
 		signed[n]++
 	}
 	for _, n := range names {
-		if have := shown[n]; have > 1 && have > signed[n] && occursOnce(n) {
+		if have := shown[n]; have > 1 && have > signed[n] {
 			return fmt.Errorf("%w: %s %d times, signed %d", ErrDuplicates, short(n), have, signed[n])
 		}
 	}
@@ -87,6 +96,10 @@ func occursOnce(name string) bool {
 	}
 	return strings.HasPrefix(name, "mime-") || strings.HasPrefix(name, "content-")
 }
+
+// maxConverted bounds the U-labels of d= that are converted for choosing
+// (RFC 8616 §4 takes time): real mail has one such signature, if any.
+const maxConverted = 50
 
 // choose returns the places of the DKIM-Signature fields to verify, top first:
 // all, or when there are more than limit, those whose d= is an author domain,
@@ -102,8 +115,16 @@ func choose(h header.Fields, authorDomains []string, limit int) (chosen, rest []
 		}
 	}
 	if len(all) > limit {
+		converted := 0
 		for i := range all {
-			all[i].rank = rank(h[all[i].place].Value, authorDomains)
+			d, _ := tagvalue.Peek(h[all[i].place].Value, "d")
+			all[i].rank = rankOther
+			if strings.ContainsFunc(d, func(r rune) bool { return r >= 0x80 }) {
+				if converted++; converted > maxConverted {
+					continue
+				}
+			}
+			all[i].rank = rank(d, authorDomains)
 		}
 		slices.SortStableFunc(all, func(a, b candidate) int { return a.rank - b.rank })
 	}
@@ -119,23 +140,21 @@ func choose(h header.Fields, authorDomains []string, limit int) (chosen, rest []
 	return chosen, rest
 }
 
-func rank(value string, authorDomains []string) int {
-	const same, related, other = 0, 1, 2
-	d, _ := tagvalue.Peek(value, "d")
-	if len(d) > 1000 {
-		return other
-	}
+// Ranks of a signature, by its d=.
+const rankSame, rankRelated, rankOther = 0, 1, 2
+
+func rank(d string, authorDomains []string) int {
 	d, err := resolve.CanonicalName(d)
 	if err != nil || !strings.Contains(d, ".") { // every domain is below "com"
-		return other
+		return rankOther
 	}
-	best := other
+	best := rankOther
 	for _, a := range authorDomains {
 		switch {
 		case d == a:
-			return same
+			return rankSame
 		case isOrBelow(d, a), isOrBelow(a, d):
-			best = related
+			best = rankRelated
 		}
 	}
 	return best

@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -199,6 +200,33 @@ func TestThousandsOfSignatures(t *testing.T) {
 	}
 	if n := len(z.Asked()); n != 8 {
 		t.Errorf("%d questions", n)
+	}
+}
+
+// TestSignaturesOfUnicodeDomains: what others put in front of the author's
+// signature is not converted without end, and does not keep it from being found.
+func TestSignaturesOfUnicodeDomains(t *testing.T) {
+	field := func(d string) header.Field { return header.Field{Name: fieldName, Value: " v=1; d=" + d} }
+	var many header.Fields
+	for i := range maxConverted - 1 {
+		many = append(many, field(fmt.Sprintf("bücher%d.example", i)))
+	}
+	for name, tc := range map[string]struct {
+		more []header.Field
+		want int // place of the author's, -1 for none
+	}{
+		"ASCII":                   {[]header.Field{field("bücher.example"), field("grün.example"), field("xn--bcher-kva.example")}, maxConverted - 1},
+		"the last converted":      {[]header.Field{field("grün.example"), field("xn--bcher-kva.example")}, maxConverted},
+		"beyond the limit":        {[]header.Field{field("grün.example"), field("bücher.example")}, -1},
+		"ASCII, beyond the limit": {[]header.Field{field("grün.example"), field("grün.example"), field("xn--bcher-kva.example")}, maxConverted + 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := append(slices.Clone(many), tc.more...)
+			chosen, rest := choose(h, []string{"xn--bcher-kva.example"}, 1)
+			if len(rest) != len(h)-1 || (chosen[0] != tc.want) != (tc.want < 0) {
+				t.Errorf("chose %d of %d", chosen, len(h))
+			}
+		})
 	}
 }
 
