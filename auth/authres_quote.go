@@ -1,7 +1,7 @@
 package auth
 
 import (
-	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -58,12 +58,35 @@ func printable(s string, limit int) string {
 			b.WriteRune(r)
 		}
 	}
-	return likeResult.ReplaceAllString(b.String(), "${1}?")
+	return unlikeResult(b.String())
 }
 
-// likeResult finds method "=" of RFC 8601 §2.2. In a quoted-string it is not a
-// result, but many filters search the field for "dmarc=pass" without parsing it.
-var likeResult = regexp.MustCompile(`(?i)((?:arc|auth|dkim|dkim-adsp|dkim-atps|dmarc|dnswl|domainkeys|iprev|rrvs|sender-id|smime|spf|vbr)\s*)=`)
+// methods are those of RFC 8601 §2.7 and of its registry.
+var methods = []string{"arc", "auth", "dkim", "dkim-adsp", "dkim-atps", "dmarc", "dnswl", "domainkeys", "iprev", "rrvs", "sender-id", "smime", "spf", "vbr"}
+
+// unlikeResult replaces the "=" of method "=" (RFC 8601 §2.2) by "?". In a
+// quoted-string that is not a result, but many filters search the field for
+// "dmarc=pass" without parsing it. s is printable ASCII.
+func unlikeResult(s string) string {
+	var b []byte
+	for i := 0; i < len(s); i++ {
+		if s[i] == '=' && endsInMethod(strings.TrimRight(s[:i], " ")) {
+			if b == nil {
+				b = []byte(s)
+			}
+			b[i] = '?'
+		}
+	}
+	if b == nil {
+		return s
+	}
+	return string(b)
+}
+func endsInMethod(s string) bool {
+	return slices.ContainsFunc(methods, func(m string) bool {
+		return len(s) >= len(m) && strings.EqualFold(s[len(s)-len(m):], m)
+	})
+}
 
 // isToken: RFC 2045 §5.1 token. s is printable ASCII.
 func isToken(s string) bool {

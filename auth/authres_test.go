@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -291,4 +292,25 @@ func FuzzFormatResults(f *testing.F) {
 			t.Errorf("reason %q of %q", got, reason)
 		}
 	})
+}
+
+// FuzzUnlikeResult compares with the expression that says what is meant.
+func FuzzUnlikeResult(f *testing.F) {
+	want := regexp.MustCompile(`(?i)((?:arc|auth|dkim|dkim-adsp|dkim-atps|dmarc|dnswl|domainkeys|iprev|rrvs|sender-id|smime|spf|vbr) *)=`)
+	f.Add("DMARC  =pass spf= =x, mydkim-adsp=y = vbr")
+	f.Fuzz(func(t *testing.T, s string) {
+		s = clean(s)
+		if got := unlikeResult(s); got != want.ReplaceAllString(s, "${1}?") {
+			t.Errorf("%q became %q", s, got)
+		}
+	})
+}
+
+// clean makes printable ASCII of any text.
+func clean(s string) string {
+	b := []byte(s)
+	for i := range b {
+		b[i] = ' ' + b[i]%('~'-' '+1)
+	}
+	return string(b)
 }
