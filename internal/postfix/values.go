@@ -62,17 +62,22 @@ func (v Values) expand(s string, depth int, left *int) string {
 	return b.String()
 }
 
-// reference reads the name behind a $.
+// reference reads the name behind a $. The name comes first and its bracket
+// after it, so that brackets without an end are not looked for again and again.
 func reference(s string) (name, rest string) {
-	if s != "" && (s[0] == '{' || s[0] == '(') {
-		end := strings.IndexByte(s, map[byte]byte{'{': '}', '(': ')'}[s[0]])
-		if end < 0 || strings.TrimLeft(s[1:end], wordBytes) != "" {
-			return "", s
-		}
-		return s[1:end], s[end+1:]
+	closing := ""
+	after := s
+	if s != "" {
+		closing = map[byte]string{'{': "}", '(': ")"}[s[0]]
+		after = s[len(closing):]
 	}
-	rest = strings.TrimLeft(s, wordBytes)
-	return s[:len(s)-len(rest)], rest
+	rest = strings.TrimLeft(after, wordBytes)
+	name = after[:len(after)-len(rest)]
+	rest, ok := strings.CutPrefix(rest, closing)
+	if !ok {
+		return "", s
+	}
+	return name, rest
 }
 
 const wordBytes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
