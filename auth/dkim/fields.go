@@ -60,15 +60,15 @@ func headerHash(h header.Fields, x fieldIndex, names []string, c canon.Canonical
 // inside another.
 func shown(h header.Fields) map[string]int {
 	count := map[string]int{}
-	seen := func(name string) string { return strings.ToLower(header.Visible(name)) }
-	once := func(name string) bool { return occursOnce(seen(name)) }
+	see := func(name string) bool {
+		if name = strings.ToLower(header.Visible(name)); occursOnce(name) {
+			count[name]++
+		}
+		return false // only the name matters
+	}
 	for _, f := range h {
-		if once(f.Name) {
-			count[seen(f.Name)]++
-		}
-		for _, f := range f.HiddenCalled(once) {
-			count[seen(f.Name)]++
-		}
+		see(f.Name)
+		f.HiddenCalled(see)
 	}
 	return count
 }

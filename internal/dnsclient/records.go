@@ -2,7 +2,6 @@ package dnsclient
 
 import (
 	"net/netip"
-	"slices"
 	"strings"
 	"unsafe"
 
@@ -15,11 +14,13 @@ import (
 // there twice counts once (RFC 2181 §5): else it would make two SPF records.
 func collect[T comparable](rrs []dns.RR, read func(dns.RR) (T, bool)) (records any, n, size int) {
 	out := make([]T, 0, len(rrs))
+	seen := make(map[T]bool, len(rrs))
 	for _, rr := range rrs {
 		v, ok := read(rr)
-		if !ok || slices.Contains(out, v) {
+		if !ok || seen[v] {
 			continue
 		}
+		seen[v] = true
 		out = append(out, v)
 		size += int(unsafe.Sizeof(v)) + int(rr.Header().Rdlength)
 	}
