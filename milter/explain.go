@@ -60,26 +60,34 @@ func Explain(ctx context.Context, set *Setup, q Question) Explanation {
 	return x
 }
 
-// edited is the header section with edits done, in order's order.
+// edited is the header section with edits done, in order's order: all places
+// are those that the MTA showed.
 func edited(h header.Fields, edits []Edit) header.Fields {
+	places := map[string][]int{}
+	for i, f := range h {
+		key := strings.ToLower(strings.TrimRight(f.Name, " \t\r\n"))
+		places[key] = append(places[key], i)
+	}
 	h = slices.Clone(h)
+	gone := make([]bool, len(h))
+	var top header.Fields // the last one topmost
 	for _, e := range edits {
-		i := -1
-		for j, n := 0, 0; j < len(h) && i < 0; j++ {
-			if strings.EqualFold(strings.TrimRight(h[j].Name, " \t\r\n"), e.Name) {
-				if n++; n == e.Index {
-					i = j
-				}
-			}
-		}
+		of := places[strings.ToLower(e.Name)]
+		known := e.Index > 0 && e.Index <= len(of)
 		switch {
 		case e.Op == Insert:
-			h = slices.Insert(h, 0, header.Field{Name: e.Name, Value: e.Value})
-		case e.Op == Delete && i >= 0:
-			h = slices.Delete(h, i, i+1)
-		case e.Op == Change && i >= 0:
-			h[i].Value = e.Value
+			top = append(top, header.Field{Name: e.Name, Value: e.Value})
+		case e.Op == Delete && known:
+			gone[of[e.Index-1]] = true
+		case e.Op == Change && known:
+			h[of[e.Index-1]].Value = e.Value
 		}
 	}
-	return h
+	slices.Reverse(top)
+	for i, f := range h {
+		if !gone[i] {
+			top = append(top, f)
+		}
+	}
+	return top
 }

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/netip"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"time"
 
@@ -28,13 +27,14 @@ type message struct {
 	start    time.Time
 
 	fields    header.Fields
-	size      int          // of the header section so far
-	overLimit string       // why the header section is not complete
-	claimed   []claim      // deletions: results that claim our id, labels that are ours to give
-	dropped   map[int]bool // the same, as places in fields
-	seen      map[string]int
-	misplaced bool     // one of claimed lies beyond the limits, where its index is not known
-	foreign   []string // the authserv-ids that this client may not use
+	size      int            // of the header section so far
+	overLimit string         // why the header section is not complete
+	claimed   []claim        // deletions: results that claim our id, labels that are ours to give
+	dropped   map[int]bool   // the same, as places in fields
+	seen      map[string]int // how many fields of each name there were; beyond the limits, of those that only we may write
+	beyond    int            // bytes of the fields beyond the limits
+	misplaced bool           // a field that hides results lies there, where its index is not known
+	foreign   []string       // the authserv-ids that this client may not use
 
 	complete bool // the header section is
 
@@ -47,12 +47,6 @@ type message struct {
 	lines   lineMeter   // outbound
 	why     string      // outbound: why it is not signed
 	warn    bool        // ... and that the admin should do something about it
-}
-
-// claim is a field that only we may write, and that is to go.
-type claim struct {
-	Edit
-	place int // in fields, or behind them
 }
 
 // outcome is what is done with the message.
@@ -109,6 +103,10 @@ func (set *Setup) foreignIDs(client netip.Addr) []string {
 // addField takes one header field as the MTA shows it: folds are LF, and
 // without SMFIP_HDR_LEADSPC the MTA has eaten the space after the colon.
 func (m *message) addField(name, value string, leadingSpace bool) {
+	if m.refused() { // whatever else comes
+		m.size += len(name) + len(value) + 3
+		return
+	}
 	f := header.Field{Name: name, Value: crlf(value)}
 	if !leadingSpace {
 		f.Value = " " + f.Value
@@ -116,6 +114,7 @@ func (m *message) addField(name, value string, leadingSpace bool) {
 	ours := m.claim(f)
 	switch lim := m.set.Limits; {
 	case m.overLimit != "":
+		m.beyond += f.Len()
 	case len(m.fields) >= lim.HeaderFields:
 		m.overLimit = fmt.Sprintf("more than %d header fields", lim.HeaderFields)
 	case f.Len() > lim.FieldSize:
@@ -129,55 +128,6 @@ func (m *message) addField(name, value string, leadingSpace bool) {
 		m.fields = append(m.fields, f)
 	}
 	m.size += f.Len()
-}
-
-// claim plans the removal of a field that only we may write, and reports
-// whether f is one. It is asked for every field, those over the limits included.
-func (m *message) claim(f header.Field) bool {
-	results := auth.IsAuthResults(f.Name)
-	counted := results || f.Is(policy.QuarantineField)
-	hides := auth.HidesResults(f, m.foreign)
-	if !counted && !hides {
-		return false
-	}
-	// The MTA counts the fields of exactly this name (SMFIR_CHGHEADER), and we
-	// take more spellings than one for ours.
-	name := strings.TrimRight(f.Name, " \t\r\n")
-	key := strings.ToLower(name)
-	m.seen[key]++
-	index := m.seen[key]
-	if !counted { // any name, with forged results in the value
-		index = m.fields.Count(name) + 1
-		m.misplaced = m.misplaced || m.overLimit != ""
-	}
-	// Beyond the limits nobody's results are read any more, and none stay.
-	if results && !hides && m.overLimit == "" && !auth.ClaimsID(f.Value, m.foreign) {
-		return false
-	}
-	if len(m.claimed) <= m.set.Limits.HeaderFields {
-		m.claimed = append(m.claimed, claim{Edit{Op: Delete, Index: index, Name: name}, len(m.fields)})
-	}
-	return true
-}
-
-// deletions are the edits that remove what is claimed.
-func (m *message) deletions() []Edit {
-	edits := make([]Edit, len(m.claimed))
-	for i, c := range m.claimed {
-		edits[i] = c.Edit
-	}
-	return edits
-}
-
-// unclaim lets the claimed fields stay that keep is true of, by their places.
-func (m *message) unclaim(keep func(place int) bool) {
-	m.claimed = slices.DeleteFunc(m.claimed, func(c claim) bool {
-		stays := c.place < len(m.fields) && keep(c.place)
-		if stays {
-			delete(m.dropped, c.place)
-		}
-		return stays
-	})
 }
 
 // crlf makes CRLF of every line end; the MTAs send LF.
@@ -237,17 +187,12 @@ func (m *message) finish() (o outcome) {
 	} else {
 		o = m.finishOutbound()
 	}
-	if (m.misplaced || len(m.claimed) > m.set.Limits.HeaderFields) && o.reply == nil && !o.discard {
-		// None of them may stay, and an MTA looks through the whole header for
-		// each one that goes.
-		o.verdict = policy.Verdict{Action: policy.Reject, Rule: "forged-results", Reply: tooManyForged,
-			Reason: fmt.Sprintf("more than %d fields that only this host may add", m.set.Limits.HeaderFields)}
+	if m.refused() && o.reply == nil && !o.discard {
+		o.verdict = m.refusal()
 		o.reply, o.signed = &o.verdict.Reply, nil
 	}
 	return o
 }
-
-var tooManyForged = policy.Reply{Code: 550, Enhanced: "5.7.1", Text: "too many header fields that only this host may add"}
 
 // decide asks the policy and turns its verdict into edits on top of those that
 // are planned.

@@ -1,0 +1,109 @@
+package milter
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/sealmilter/sealmilter/auth"
+	"github.com/sealmilter/sealmilter/auth/header"
+)
+
+// begun is a message of ours, which has no checks to wait for.
+func begun(l *lab) *message {
+	return newMessage(context.Background(), l.set, Hints{Listener: auth.Outbound}, conn{}, "a@good.example")
+}
+
+// TestClaimsPointAtTheirFields: each deletion has the index that the MTA knows
+// its field by, among those of exactly its name, whatever stands round it.
+func TestClaimsPointAtTheirFields(t *testing.T) {
+	l := newLab(t)
+	rng := rand.New(rand.NewPCG(15, 1))
+	pick := func(list ...string) string { return list[rng.IntN(len(list))] }
+	const forged = " mail.good.example; dmarc=pass"
+	total := 0
+	for range 200 {
+		m := begun(l)
+		var shown header.Fields
+		for range 1 + rng.IntN(30) {
+			f := header.Field{
+				Name:  pick("Authentication-Results", "authentication-results ", "Authentication-Results\x01", "X-Quarantine", "x-quarantine", "X-Note", "x-note\t", "To"),
+				Value: pick(forged, " other.example; none", " x", " x\rAuthentication-Results:"+forged, " x\r\n y", " x\rTo: z"),
+			}
+			shown = append(shown, f)
+			m.addField(f.Name, f.Value, true)
+		}
+		var want []Edit
+		for i, f := range shown {
+			name := strings.TrimRight(f.Name, " \t")
+			ours := strings.EqualFold(name, "X-Quarantine") || strings.Contains(f.Value, "\rAuthentication") ||
+				auth.IsAuthResults(name) && auth.ClaimsID(f.Value, []string{"mail.good.example"})
+			if ours {
+				want = append(want, Edit{Op: Delete, Name: name, Index: shown[:i+1].Count(name)})
+			}
+		}
+		if !slices.Equal(m.claimed, want) {
+			t.Fatalf("%q\nclaimed %v\nwant    %v", shown, m.claimed, want)
+		}
+		total += len(want)
+	}
+	if total < 1000 {
+		t.Errorf("only %d claims", total)
+	}
+}
+
+// TestRefusedMessagesAreNotReadOn: once a message is to be refused nothing more
+// of its header is looked at or kept, however long it goes on.
+func TestRefusedMessagesAreNotReadOn(t *testing.T) {
+	l := newLab(t, func(s *Setup, _ *ServerConfig) { s.Policy = accepting{} })
+	lim := l.set.Limits
+	const forged = " mail.good.example; dmarc=pass"
+	long := strings.Repeat(" x", 50_000)
+	odd := func(i int) string {
+		return strings.Repeat("\x01", i%200) + "Authentication-" + strings.Repeat("\x01", i/200) + "Results"
+	}
+	for name, tc := range map[string]struct {
+		field func(i int) header.Field
+		n     int // that are looked at, at most
+		rule  string
+		code  int
+	}{
+		"results in our name": {func(int) header.Field { return header.Field{Name: "Authentication-Results", Value: forged} }, lim.HeaderFields + 1, "forged-results", 550},
+		"in many spellings":   {func(i int) header.Field { return header.Field{Name: odd(i), Value: forged} }, lim.HeaderFields + 1, "forged-results", 550},
+		"hidden, in many names": {func(i int) header.Field {
+			return header.Field{Name: fmt.Sprintf("X-%d", i), Value: " \rAuthentication-Results:" + forged}
+		}, lim.HeaderFields + 1, "forged-results", 550},
+		"nothing but size": {func(i int) header.Field {
+			return header.Field{Name: fmt.Sprintf("X-%d", i), Value: long}
+		},
+			(maxBeyond+1)*lim.HeaderSize/100_000 + 2, "header-size", 552},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := begun(l)
+			m.addField("From", " a@good.example", true)
+			refused := 0
+			for i := range 20_000 {
+				if refused == 0 && m.refused() {
+					refused = i
+				}
+				f := tc.field(i)
+				m.addField(f.Name, f.Value, true)
+			}
+			if refused == 0 || refused > tc.n {
+				t.Errorf("refused after %d fields, want at most %d", refused, tc.n)
+			}
+			if len(m.seen) > 2*(lim.HeaderFields+1) || len(m.claimed) > lim.HeaderFields+1 || m.beyond > (maxBeyond+1)*lim.HeaderSize {
+				t.Errorf("kept %d names and %d claims; looked at %d bytes beyond the limits", len(m.seen), len(m.claimed), m.beyond)
+			}
+			m.headersDone()
+			o := m.finish()
+			if o.reply == nil || o.reply.Code != tc.code || o.verdict.Rule != tc.rule || len(o.signed) > 0 {
+				t.Errorf("%+v", o)
+			}
+			m.close()
+		})
+	}
+}
