@@ -8,7 +8,14 @@ import (
 
 // countHidden counts the fields inside f that may be taken for a field called name.
 func countHidden(f header.Field, name string) int {
-	return len(f.HiddenCalled(func(hidden string) bool { return strings.EqualFold(header.Visible(hidden), name) }))
+	n := 0
+	f.HiddenCalled(func(hidden string) bool {
+		if strings.EqualFold(header.Visible(hidden), name) {
+			n++
+		}
+		return false // only the name matters
+	})
+	return n
 }
 
 // HidesResults reports whether some reader finds an Authentication-Results

@@ -106,6 +106,9 @@ type piece struct {
 func (p *addressList) element() bool {
 	var e []piece
 	for p.i < len(p.s) {
+		if len(e) > maxElement+2 { // white space at both ends does not count
+			return false
+		}
 		start := p.i
 		kind := byte(word)
 		switch c := p.s[p.i]; c {

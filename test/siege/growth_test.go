@@ -100,14 +100,16 @@ var ownIDs = []string{"mx.ours.example", "mx2.ours.example"}
 func fieldReaders() []reader {
 	claims := func(s string) { auth.ClaimsID(s, ownIDs) }
 	hides := func(s string) { auth.HidesResults(header.Field{Name: "X", Value: s}, ownIDs) }
-	hidden := func(s string) { header.Field{Name: "X", Value: s}.Hidden() }
+	hidden := func(s string) {
+		header.Field{Name: "X", Value: s}.HiddenCalled(func(name string) bool { return name == "Y" })
+	}
 	return []reader{
 		{"header.Unfold of folds", reading("", "\r\n x", "", func(s string) { _ = header.Unfold(s) })},
 		{"header.Unfold of blanks", reading("", " ", "x", func(s string) { _ = header.Unfold(s) })},
 		{"header.Visible", reading("", "\x01é", "", func(s string) { _ = header.Visible(s) })},
 		{"header.Hidden of fields", reading("", "\rX:", "", hidden)},
-		{"header.Hidden of folds", reading("\rX:", "\r\n x", "", hidden)},
-		{"header.Hidden of line ends", reading("x\rX:", "\r\n", "x", hidden)},
+		{"header.Hidden of folds", reading("\rY:", "\r\n x", "", hidden)},
+		{"header.Hidden of line ends", reading("x\rY:", "\r\n", "x", hidden)},
 		{"auth.IsAuthResults", reading("Authentication-", "\x01", "Results", func(s string) { _ = auth.IsAuthResults(s) })},
 		{"auth.ClaimsID of comments", reading("", "(", "", claims)},
 		{"auth.ClaimsID of pairs in comments", reading("(", `\)`, "", claims)},

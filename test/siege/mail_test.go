@@ -15,8 +15,9 @@ import (
 // one after the other so that each one's questions and CPU time are its own.
 // The cache is as good as off: every question of a message goes to the server.
 func TestHostileMail(t *testing.T) {
-	n := pick(300, 10_000)
 	bomb := newCostly(t)
+	expensive := bomb.messages(t)
+	n := max(pick(300, 10_000), 10*len(expensive))
 	zone, err := resolve.ParseZone(hostile.Zone() + bomb.zone(t))
 	if err != nil {
 		t.Fatal(err)
@@ -26,7 +27,6 @@ func TestHostileMail(t *testing.T) {
 		AuthservID: hostile.AuthservID, More: fmt.Sprintf("dns: {servers: [%q], cache_size: 1}\n", dns.Addr()),
 	})
 	cases := hostile.Generate(mathrand.New(mathrand.NewPCG(2026, 11)), n, time.Now())
-	expensive := bomb.messages(t)
 	for i := 0; i < n; i += 10 {
 		cases[i] = expensive[i/10%len(expensive)]
 	}
