@@ -29,10 +29,10 @@ const (
 	// least is how long the smallest input is read, by reading it again and
 	// again, so that the clock and the rest of the machine do not matter.
 	least = 2 * time.Millisecond
-	// cheap is what reading the largest input may cost without another look: a
-	// search that fits into the processor's first cache for the smallest one
-	// takes more than four times as long where it does not.
-	cheap = 100 * time.Microsecond
+	// cheap is what reading the largest input may cost without another look, of
+	// the 50 ms that a message has: where the smallest fits into a cache of the
+	// processor and the largest does not, a linear reader takes ten times as long.
+	cheap = 2 * time.Millisecond
 	// tries is how often all is measured, as long as the ratio is too large:
 	// the least cost of each size counts.
 	tries = 6

@@ -29,7 +29,7 @@ func TestCheck(t *testing.T) {
 		return func() { count(s) }
 	}
 	quadratic := func(x int) func() {
-		s := strings.Repeat("x", x*1000)
+		s := strings.Repeat("x", x*4000)
 		return func() {
 			for i := range s {
 				count(s[i:])
