@@ -45,7 +45,7 @@ func TestClaimsPointAtTheirFields(t *testing.T) {
 				want = append(want, Edit{Op: Delete, Name: name, Index: shown[:i+1].Count(name)})
 			}
 		}
-		if !slices.Equal(m.claimed, want) {
+		if !slices.Equal(m.deletions(), want) {
 			t.Fatalf("%q\nclaimed %v\nwant    %v", shown, m.claimed, want)
 		}
 		total += len(want)
