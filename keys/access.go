@@ -17,18 +17,11 @@ func uidOf(info fs.FileInfo) int {
 	return -1
 }
 
-func gidOf(info fs.FileInfo) int {
-	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		return int(st.Gid)
-	}
-	return -1
-}
-
 // checkFolder warns of a folder in which others can put or replace keys.
 func (l *loader) checkFolder(path string, info fs.FileInfo, domain string) {
 	if perm := info.Mode().Perm(); info.IsDir() && perm&0o022 != 0 {
 		l.report(Problem{Path: path, Domain: domain, Severity: Warning,
-			Message: fmt.Sprintf("mode %04o lets other users replace keys", perm), Hint: "chmod 0700 " + shellQuote(path)})
+			Message: fmt.Sprintf("mode %04o lets other users replace keys", perm), Hint: l.chmod("0700", path)})
 	}
 }
 
@@ -40,11 +33,11 @@ func (l *loader) accessHint(err error, path string) string {
 		return ""
 	}
 	for p := path; ; p = filepath.Dir(p) {
-		info, err := os.Stat(p)
+		info, err := os.Lstat(p)
 		if errors.Is(err, fs.ErrPermission) && p != filepath.Dir(p) {
 			continue // its folder cannot be searched: that is the one to mend
 		}
-		if err != nil {
+		if err != nil || info.Mode().Type() == fs.ModeSymlink {
 			return ""
 		}
 		mode, need := "0600", fs.FileMode(0o400)
@@ -55,7 +48,7 @@ func (l *loader) accessHint(err error, path string) string {
 		case uidOf(info) != l.owner:
 			return l.chown(p)
 		case info.Mode().Perm()&need != need:
-			return "chmod " + mode + " " + shellQuote(p)
+			return l.chmod(mode, p)
 		case p == path:
 			// SELinux is what our users on Rocky and CentOS meet here.
 			return "owner and mode are right: SELinux or AppArmor may forbid it; try restorecon -v " + shellQuote(p)
@@ -64,8 +57,19 @@ func (l *loader) accessHint(err error, path string) string {
 	}
 }
 
+// chown: what root pastes must not follow a link that the daemon's user has put
+// there since.
 func (l *loader) chown(path string) string {
-	return "chown " + userName(l.owner) + " " + shellQuote(path)
+	return "chown -h " + userName(l.owner) + " " + shellQuote(path)
+}
+
+// chmod knows no such option, so that the owner is to do it.
+func (l *loader) chmod(mode, path string) string {
+	command := "chmod " + mode + " " + shellQuote(path)
+	if l.euid == 0 && l.owner != 0 {
+		return "runuser -u " + userName(l.owner) + " -- " + command
+	}
+	return command
 }
 
 func newKeyHint(domain string) string { return "sealmilter keys new " + domain }

@@ -31,9 +31,8 @@ var ErrExists = errors.New("there is a key of that name already")
 // Generate makes an RSA and an Ed25519 key for domain, in that order, and puts
 // them into dir/<domain>/<selector>.pem: PKCS#8, mode 0600, both or none.
 // A key appears under its name only when it is complete and on disk, and an
-// existing file is never touched. Missing folders are made with mode 0700. Run
-// as root, files and new folders get the owner of the key folder, which is the
-// user that the daemon runs as.
+// existing file is never touched. Missing folders are made with mode 0700. What
+// is made belongs to the caller: root calls this as the daemon's user.
 func Generate(dir, domain string, o GenerateOptions) ([]*Key, error) {
 	now := time.Now
 	if o.Now != nil {
@@ -56,7 +55,7 @@ func Generate(dir, domain string, o GenerateOptions) ([]*Key, error) {
 	if o.Bits < wantRSABits || o.Bits > maxRSABits {
 		return nil, fmt.Errorf("RSA keys have %d to %d bits, not %d (RFC 8301 §3.2)", wantRSABits, maxRSABits, o.Bits)
 	}
-	w, err := openSafe(dir, domain, os.Geteuid())
+	w, err := openSafe(dir, domain)
 	if err != nil {
 		return nil, err
 	}
@@ -92,77 +91,29 @@ func Generate(dir, domain string, o GenerateOptions) ([]*Key, error) {
 	return made, nil
 }
 
-// safe writes below the key folder. Run as root it works in a folder that
-// belongs to another user, so it goes through os.Root: a symbolic link in there
+// safe writes below the key folder, through os.Root: a symbolic link in there
 // cannot lead the writes elsewhere.
 type safe struct {
 	root   *os.Root
 	dir    string
 	domain string
-	// uid and gid own what is made; -1 leaves them as they come.
-	uid, gid int
 }
 
 // openSafe opens the key folder and the domain's folder in it, making what is
 // missing.
-func openSafe(dir, domain string, euid int) (*safe, error) {
-	w := &safe{dir: dir, domain: domain, uid: -1, gid: -1}
-	if euid == 0 {
-		w.uid, w.gid = nearestOwner(dir)
-	}
-	if err := w.mkdirs(dir); err != nil {
+func openSafe(dir, domain string) (*safe, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, err
 	}
-	w.root = root
-	switch err := root.Mkdir(domain, 0o700); {
-	case errors.Is(err, fs.ErrExist):
-		return w, nil
-	case err == nil:
-		err = root.Lchown(domain, w.uid, w.gid)
-		if err == nil {
-			return w, nil
-		}
-		fallthrough
-	default:
+	if err := root.Mkdir(domain, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		root.Close()
 		return nil, fmt.Errorf("make the folder %s: %w", filepath.Join(dir, domain), err)
 	}
-}
-
-// mkdirs makes the key folder and its parents.
-func (w *safe) mkdirs(dir string) error {
-	if _, err := os.Stat(dir); err == nil || !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if parent := filepath.Dir(dir); parent != dir {
-		if err := w.mkdirs(parent); err != nil {
-			return err
-		}
-	}
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		if errors.Is(err, fs.ErrExist) {
-			return nil
-		}
-		return err
-	}
-	return os.Lchown(dir, w.uid, w.gid)
-}
-
-// nearestOwner is the owner of dir, or of the closest folder above it that
-// exists.
-func nearestOwner(dir string) (uid, gid int) {
-	for p := filepath.Clean(dir); ; p = filepath.Dir(p) {
-		if info, err := os.Stat(p); err == nil {
-			return uidOf(info), gidOf(info)
-		}
-		if p == filepath.Dir(p) {
-			return -1, -1
-		}
-	}
+	return &safe{root, dir, domain}, nil
 }
 
 func (w *safe) file(selector string) string { return filepath.Join(w.domain, selector+keyExt) }
@@ -190,7 +141,7 @@ func (w *safe) write(selector string, private crypto.Signer) (err error) {
 	}
 	defer func() { _ = w.root.Remove(temp) }() // a left-over is 0600 and never loaded
 	_, err = f.Write(text)
-	err = errors.Join(err, f.Chown(w.uid, w.gid), f.Chmod(0o600), f.Sync(), f.Close())
+	err = errors.Join(err, f.Chmod(0o600), f.Sync(), f.Close())
 	if err != nil {
 		return err
 	}

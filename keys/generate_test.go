@@ -85,7 +85,7 @@ func TestGenerateNeverOverwrites(t *testing.T) {
 // TestWriteRace: the name is taken between the check and the link.
 func TestWriteRace(t *testing.T) {
 	dir := keyFolder(t)
-	w, err := openSafe(dir, "example.com", os.Geteuid())
+	w, err := openSafe(dir, "example.com")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,29 +132,5 @@ func TestGenerateFollowsNoLinkOut(t *testing.T) {
 	}
 	if _, err := Generate(dir, "example.com", opts("s1")); err == nil || files(t, outside) != "" {
 		t.Errorf("%v, files outside: %s", err, files(t, outside))
-	}
-}
-
-func TestGenerateAsRoot(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root to give files away")
-	}
-	parent := filepath.Join(t.TempDir(), "lib")
-	if err := errors.Join(os.Mkdir(parent, 0o755), os.Chown(parent, 4242, 4243)); err != nil {
-		t.Fatal(err)
-	}
-	dir := filepath.Join(parent, "sealmilter", "keys")
-	made, err := Generate(dir, "example.com", opts("s1"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range []string{filepath.Dir(dir), dir, filepath.Join(dir, "example.com"), made[0].Path(), made[1].Path()} {
-		info, err := os.Lstat(path)
-		if err != nil || uidOf(info) != 4242 || gidOf(info) != 4243 {
-			t.Errorf("%s: %v, owner %d:%d", path, err, uidOf(info), gidOf(info))
-		}
-	}
-	if _, problems := Load(dir, []DomainSpec{spec("example.com")}, nil); len(problems) != 0 {
-		t.Errorf("problems %v", problems)
 	}
 }

@@ -53,35 +53,53 @@ func Load(dir string, domains []DomainSpec, previous *Store) (*Store, []Problem)
 	return l.load(domains)
 }
 
-// openKey does not hang on a FIFO that somebody put there.
-func openKey(path string) (*os.File, error) {
-	return os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+// errNotRegular: nothing else than a file is opened, as that may have effects.
+var errNotRegular = errors.New("not a regular file")
+
+// openKey opens a file. Links are followed as long as they are relative and stay
+// in the key folder, as those of a Kubernetes secret do: who may write there must
+// not choose what root reads. It does not hang on a FIFO that comes in between.
+func openKey(root *os.Root, name string) (*os.File, error) {
+	info, err := root.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errNotRegular
+	}
+	return root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 }
 
 type loader struct {
 	dir      string
 	euid     int
-	open     func(path string) (*os.File, error)
+	open     func(root *os.Root, name string) (*os.File, error)
 	previous *Store
 
-	owner    int // who must own the keys: the user that the daemon runs as
+	root     *os.Root
+	rootErr  error // why there is no root
+	owner    int   // who must own the keys: the user that the daemon runs as
 	problems []Problem
 }
 
 func (l *loader) load(domains []DomainSpec) (*Store, []Problem) {
 	l.owner = l.euid
-	info, err := os.Stat(l.dir)
-	if err == nil && l.euid == 0 {
-		// Run as root (check, setup), we judge for the daemon: the keys must
-		// belong to the owner of the key folder.
-		l.owner = uidOf(info)
+	var info fs.FileInfo
+	if l.root, l.rootErr = os.OpenRoot(l.dir); l.rootErr == nil {
+		defer l.root.Close()
+		info, l.rootErr = l.root.Stat(".")
 	}
-	if err == nil {
+	if l.rootErr == nil {
+		if l.euid == 0 {
+			// Run as root (check, setup), we judge for the daemon: the keys must
+			// belong to the owner of the key folder.
+			l.owner = uidOf(info)
+		}
 		l.checkFolder(l.dir, info, "")
 	}
 	s := &Store{entries: make(map[string]*entry, len(domains))}
 	for _, spec := range domains {
-		s.entries[spec.Name] = l.domain(spec, errors.Is(err, fs.ErrNotExist))
+		s.entries[spec.Name] = l.domain(spec, errors.Is(l.rootErr, fs.ErrNotExist))
 	}
 	return s, l.problems
 }
@@ -100,7 +118,7 @@ func (l *loader) domain(spec DomainSpec, dirGone bool) *entry {
 		e.broken = l.report(Problem{Path: l.dir, Domain: spec.Name, Severity: Error, Message: err.Error()})
 		return e
 	}
-	selectors, strays, err := listFolder(folder)
+	selectors, strays, err := l.listFolder(spec.Name)
 	switch {
 	case dirGone:
 		// Nobody retires all keys by removing the folder while the daemon
@@ -111,16 +129,15 @@ func (l *loader) domain(spec DomainSpec, dirGone bool) *entry {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
 		p := Problem{Path: folder, Domain: spec.Name, Severity: Error, Message: "cannot read the folder: " + reason(err), Hint: l.accessHint(err, folder)}
+		if leaves(err) {
+			p.Message, p.Hint = leavesMessage, "put the folder itself there"
+		}
 		old := l.previous.under(folder)
 		if len(old) == 0 {
 			e.broken = l.report(p)
 		}
 		for _, k := range old {
 			e.keys = append(e.keys, l.keep(k, p))
-		}
-	default:
-		if info, err := os.Stat(folder); err == nil {
-			l.checkFolder(folder, info, spec.Name)
 		}
 	}
 	if len(spec.Selectors) > 0 && (err == nil || errors.Is(err, fs.ErrNotExist)) {
@@ -166,14 +183,26 @@ func (l *loader) listed(e *entry, present []string, folder string) []string {
 	return found
 }
 
-// listFolder returns the selectors of the key files in folder, and the names of
+// listFolder returns the selectors of the key files of a domain, and the names of
 // OpenDKIM's key files, which only need another name. Names that begin with a
 // dot are Generate's unfinished files and editors' copies.
-func listFolder(folder string) (selectors, strays []string, err error) {
-	entries, err := os.ReadDir(folder)
+func (l *loader) listFolder(domain string) (selectors, strays []string, err error) {
+	if l.rootErr != nil {
+		return nil, nil, l.rootErr
+	}
+	f, err := l.root.OpenFile(domain, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, nil, err
 	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil {
+		l.checkFolder(filepath.Join(l.dir, domain), info, domain)
+	}
+	entries, err := f.ReadDir(-1)
+	if err != nil {
+		return nil, nil, err
+	}
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	for _, d := range entries {
 		name := d.Name()
 		switch {
@@ -200,8 +229,13 @@ func (l *loader) key(domain, selector, path string) (*Key, *Problem) {
 	if err := checkSelector(selector, domain); err != nil {
 		return bad(err.Error(), "rename the file; its name without "+keyExt+" is the selector")
 	}
-	f, err := l.open(path)
-	if err != nil {
+	f, err := l.open(l.root, filepath.Join(domain, selector+keyExt))
+	switch {
+	case errors.Is(err, errNotRegular):
+		return bad(err.Error(), "")
+	case leaves(err):
+		return bad(leavesMessage, "put the key itself there")
+	case err != nil:
 		return bad("cannot read the key: "+reason(err), l.accessHint(err, path))
 	}
 	defer f.Close()
@@ -210,7 +244,7 @@ func (l *loader) key(domain, selector, path string) (*Key, *Problem) {
 		return bad("cannot read the key: "+reason(err), "")
 	}
 	if !info.Mode().IsRegular() {
-		return bad("not a regular file", "")
+		return bad(errNotRegular.Error(), "")
 	}
 	if info.Size() > maxFile {
 		return bad(fmt.Sprintf("%d bytes are too many for a key (limit %d)", info.Size(), maxFile), "")
@@ -221,7 +255,7 @@ func (l *loader) key(domain, selector, path string) (*Key, *Problem) {
 		return bad(fmt.Sprintf("belongs to user %s, not to %s", userName(uid), userName(l.owner)), l.chown(path))
 	}
 	if perm := info.Mode().Perm(); perm&0o077 != 0 {
-		return bad(fmt.Sprintf("mode %04o lets other users than the owner at the key", perm), "chmod 0600 "+shellQuote(path))
+		return bad(fmt.Sprintf("mode %04o lets other users than the owner at the key", perm), l.chmod("0600", path))
 	}
 	data := make([]byte, info.Size())
 	defer clear(data)
@@ -265,4 +299,13 @@ func reason(err error) string {
 		err = pe.Err
 	}
 	return err.Error()
+}
+
+const leavesMessage = "a link that is absolute or leaves the key folder is not followed"
+
+// leaves reports whether os.Root did not follow a link: its error for that is the
+// one that no system call made.
+func leaves(err error) bool {
+	var errno syscall.Errno
+	return err != nil && !errors.Is(err, errNotRegular) && !errors.As(err, &errno)
 }

@@ -22,7 +22,7 @@ func texts(dir string, problems []Problem) []string {
 	var out []string
 	for _, p := range problems {
 		s := strings.ReplaceAll(p.String(), dir, "KEYS")
-		out = append(out, strings.ReplaceAll(s, "chown "+userName(os.Geteuid())+" ", "chown ME "))
+		out = append(out, strings.ReplaceAll(s, "chown -h "+userName(os.Geteuid())+" ", "chown -h ME "))
 	}
 	return out
 }
@@ -97,13 +97,38 @@ func TestLoadProblems(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, []string{"error: " + path + ": cannot read the key: no such file or directory"}, 0, ErrBroken},
-		{"link to a key", spec(domain), func(t *testing.T, dir string) {
-			p := put(t, dir, "elsewhere", "k", good)
-			put(t, dir, domain, ".keep", nil)
-			if err := os.Symlink(p, filepath.Join(dir, domain, "s1.pem")); err != nil {
+		// As the kubelet mounts a secret.
+		{"links that stay in the folder", spec(domain), func(t *testing.T, dir string) {
+			put(t, dir, domain+"/..2026_11_27", "s1.pem", good)
+			if err := errors.Join(os.Symlink("..2026_11_27", filepath.Join(dir, domain, "..data")),
+				os.Symlink("..data/s1.pem", filepath.Join(dir, domain, "s1.pem"))); err != nil {
 				t.Fatal(err)
 			}
 		}, nil, 1, nil},
+		{"link out of the folder", spec(domain), func(t *testing.T, dir string) {
+			put(t, filepath.Dir(dir), "elsewhere", "k", good)
+			put(t, dir, domain, ".keep", nil)
+			if err := os.Symlink("../../elsewhere/k", filepath.Join(dir, domain, "s1.pem")); err != nil {
+				t.Fatal(err)
+			}
+		}, []string{"error: " + path + ": " + leavesMessage + "\nhint: put the key itself there"}, 0, ErrBroken},
+		{"folder that is a link out", spec(domain), func(t *testing.T, dir string) {
+			put(t, filepath.Dir(dir), "elsewhere", "s1.pem", good)
+			if err := os.Symlink(filepath.Join(filepath.Dir(dir), "elsewhere"), filepath.Join(dir, domain)); err != nil {
+				t.Fatal(err)
+			}
+		}, []string{"error: KEYS/example.com: " + leavesMessage + "\nhint: put the folder itself there"}, 0, ErrBroken},
+		{"link to a device", spec(domain), func(t *testing.T, dir string) {
+			put(t, dir, domain, ".keep", nil)
+			if err := os.Symlink("/dev/zero", filepath.Join(dir, domain, "s1.pem")); err != nil {
+				t.Fatal(err)
+			}
+		}, []string{"error: " + path + ": " + leavesMessage + "\nhint: put the key itself there"}, 0, ErrBroken},
+		{"a FIFO for a folder does not block", spec(domain), func(t *testing.T, dir string) {
+			if err := syscall.Mkfifo(filepath.Join(dir, domain), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, []string{"error: KEYS/example.com: cannot read the folder: not a directory"}, 0, ErrBroken},
 		{"one good, one broken", spec(domain), func(t *testing.T, dir string) {
 			file("s1.pem", good, 0o600)(t, dir)
 			file("s2.pem", nil, 0o600)(t, dir)
@@ -180,7 +205,7 @@ func TestLoadOwner(t *testing.T) {
 	l := loader{dir: dir, euid: 4242, open: openKey}
 	s, problems := l.load([]DomainSpec{spec("example.com")})
 	me := userName(os.Geteuid())
-	want := Problem{Path: path, Domain: "example.com", Severity: Error, Message: "belongs to user " + me + ", not to 4242", Hint: "chown 4242 " + path}
+	want := Problem{Path: path, Domain: "example.com", Severity: Error, Message: "belongs to user " + me + ", not to 4242", Hint: "chown -h 4242 " + path}
 	if len(problems) != 1 || problems[0] != want {
 		t.Errorf("problems %v, want %v", problems, want)
 	}
@@ -208,7 +233,7 @@ func TestLoadAsRoot(t *testing.T) {
 			errs = append(errs, p)
 		}
 	}
-	if len(errs) != 1 || errs[0].Path != ours || errs[0].Hint != "chown 4242 "+ours {
+	if len(errs) != 1 || errs[0].Path != ours || errs[0].Hint != "chown -h 4242 "+ours {
 		t.Errorf("problems %v", problems)
 	}
 	if got := s.All(); len(got) != 1 || got[0].Selector != "s1" {
@@ -219,8 +244,8 @@ func TestLoadAsRoot(t *testing.T) {
 // TestLoadAccessHint covers what a test that runs as root cannot provoke: the
 // hints for a file that the system does not let us open.
 func TestLoadAccessHint(t *testing.T) {
-	denied := func(path string) (*os.File, error) {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: syscall.EACCES}
+	denied := func(_ *os.Root, name string) (*os.File, error) {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: syscall.EACCES}
 	}
 	me := os.Geteuid()
 	for _, tc := range []struct {
@@ -229,7 +254,7 @@ func TestLoadAccessHint(t *testing.T) {
 		mode os.FileMode
 		want string
 	}{
-		{"wrong owner", 4242, 0o600, "chown 4242 PATH"},
+		{"wrong owner", 4242, 0o600, "chown -h 4242 PATH"},
 		{"owner may not read", me, 0o200, "chmod 0600 PATH"},
 		{"all is right", me, 0o600, "owner and mode are right: SELinux or AppArmor may forbid it; try restorecon -v PATH"},
 	} {

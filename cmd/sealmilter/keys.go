@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sealmilter/sealmilter/auth/resolve"
+	"github.com/sealmilter/sealmilter/internal/asuser"
 	"github.com/sealmilter/sealmilter/internal/plain"
 	"github.com/sealmilter/sealmilter/keys"
 	"github.com/sealmilter/sealmilter/keys/publish"
@@ -51,7 +52,11 @@ are. A running daemon takes the new keys up at its next reload.`,
 			if err != nil {
 				return err
 			}
-			made, err := keys.Generate(dir, domain, opt)
+			var made []*keys.Key
+			err = asuser.In(dir, func() (err error) {
+				made, err = keys.Generate(dir, domain, opt)
+				return err
+			})
 			if err != nil {
 				return generateFailed(err, dir)
 			}

@@ -206,6 +206,9 @@ func (s *service) logProblems(problems config.Problems) {
 // build makes the running set-up for cfg: keys, resolver, policy.
 func (s *service) build(cfg *config.Config) (*milter.Setup, error) {
 	store, problems := loadKeys(cfg, s.store)
+	if store == nil {
+		return nil, fail("", "%s: %s", problems[0].Path, problems[0].Message)
+	}
 	// A resolver that is replaced is not closed: a client may keep a transaction
 	// open for as long as it likes, and its checks would end as temperror. It
 	// owns nothing but questions of a few seconds. Where nothing changed it

@@ -11,6 +11,7 @@ import (
 	"github.com/sealmilter/sealmilter/auth"
 	"github.com/sealmilter/sealmilter/auth/dkim"
 	"github.com/sealmilter/sealmilter/auth/resolve"
+	"github.com/sealmilter/sealmilter/internal/asuser"
 	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/dnsclient"
 	"github.com/sealmilter/sealmilter/internal/telemetry"
@@ -99,13 +100,23 @@ func serverConfig(cfg *config.Config) milter.ServerConfig {
 	}
 }
 
-// loadKeys reads the keys of sign.domains. previous is the store in use.
+// loadKeys reads the keys of sign.domains, as the user whose they are. previous is
+// the store in use.
 func loadKeys(cfg *config.Config, previous *keys.Store) (*keys.Store, []keys.Problem) {
 	specs := make([]keys.DomainSpec, 0, len(cfg.Sign.Domains))
 	for _, d := range cfg.Sign.Domains {
 		specs = append(specs, keys.DomainSpec{Name: d.Name, Selectors: d.Selectors, Subdomains: d.Subdomains, Single: cfg.Sign.ViaSES()})
 	}
-	return keys.Load(cfg.Sign.Keys, specs, previous)
+	var store *keys.Store
+	var problems []keys.Problem
+	err := asuser.In(cfg.Sign.Keys, func() error {
+		store, problems = keys.Load(cfg.Sign.Keys, specs, previous)
+		return nil
+	})
+	if err != nil {
+		return previous, []keys.Problem{{Path: cfg.Sign.Keys, Severity: keys.Error, Message: "cannot be read as the user whose it is: " + err.Error()}}
+	}
+	return store, problems
 }
 
 func newResolver(cfg config.DNS, m *telemetry.Metrics) (*dnsclient.Client, error) {

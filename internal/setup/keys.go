@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/sealmilter/sealmilter/internal/asuser"
 	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/keys"
 	"github.com/sealmilter/sealmilter/keys/publish"
@@ -17,7 +18,11 @@ func (c Common) makeKeys(cfg *config.Config) (*keys.Store, error) {
 		if _, _, err := store.Pick(d); !errors.Is(err, keys.ErrNoKey) {
 			continue
 		}
-		made, err := keys.Generate(cfg.Sign.Keys, d, keys.GenerateOptions{})
+		var made []*keys.Key
+		err := asuser.In(cfg.Sign.Keys, func() (err error) {
+			made, err = keys.Generate(cfg.Sign.Keys, d, keys.GenerateOptions{})
+			return err
+		})
 		if err != nil {
 			return nil, fail("the key folder is "+cfg.Sign.Keys+"; sealmilter keys new "+d+" makes keys apart from set-up", "%w", err)
 		}
