@@ -44,7 +44,8 @@ func postfixPlan(h postfix.Host, bySystemd bool) mtaPlan {
 	return mtaPlan{"postfix", h.Values.Get("myhostname"), func(now *config.Config) (e postfix.Endpoint, listen string, dropIn bool) {
 		if isDefaultListen(now) && bySystemd {
 			e = postfix.Endpoint{Unix: inQueue(h)}
-			return e, "", !opened(e.Unix, h.Values.Get("mail_owner"))
+			st, err := os.Lstat(filepath.Dir(e.Unix))
+			return e, "", !opened(e.Unix, h.Values.Get("mail_owner")) || err == nil && !roots(st)
 		}
 		e, listen = chooseSocket(now, h)
 		return e, listen, false

@@ -3,12 +3,9 @@ package setup
 import (
 	"context"
 	"fmt"
-	"io/fs"
 	"net"
 	"os"
-	"os/user"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 
@@ -77,64 +74,6 @@ func listenerOf(e postfix.Endpoint) (pid int, err error) {
 		return 0, nil
 	}
 	return int(peer.Pid), nil
-}
-
-// makeFolders makes what the daemon needs and a source installation may lack:
-// the key folder, and the socket's folder below Postfix's queue.
-func makeFolders(c *configPlan, h postfix.Host) error {
-	if err := makeKeyFolder(c); err != nil {
-		return err
-	}
-	if c.listens {
-		return ownedFolder(filepath.Dir(c.milter.Unix), fs.ModeSetgid|0o750, h.Values.Get("mail_owner"))
-	}
-	return nil
-}
-
-func makeKeyFolder(c *configPlan) error {
-	if err := ownedFolder(filepath.Dir(c.cfg.Sign.Keys), 0o700, ""); err != nil {
-		return err
-	}
-	return ownedFolder(c.cfg.Sign.Keys, 0o700, "")
-}
-
-// ownedFolder makes a folder of the daemon's user, and of another's group: with
-// the set-gid bit sockets in it are that group's without a membership.
-// One that exists stays as it is.
-func ownedFolder(path string, mode fs.FileMode, groupOf string) error {
-	if exists(path) {
-		return nil
-	}
-	u, err := user.Lookup(daemonUser)
-	if err != nil {
-		return fail("make it: useradd --system --home-dir /var/lib/sealmilter --shell /usr/sbin/nologin "+daemonUser, "%s is missing, and there is no user %s to own it", path, daemonUser)
-	}
-	gid := u.Gid
-	if groupOf != "" {
-		g, err := user.Lookup(groupOf)
-		if err != nil {
-			return err
-		}
-		gid = g.Gid
-	}
-	uidN, err := strconv.Atoi(u.Uid)
-	if err != nil {
-		return err
-	}
-	gidN, err := strconv.Atoi(gid)
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	if err := os.Mkdir(path, mode); err != nil {
-		return err
-	}
-	if err := os.Chown(path, uidN, gidN); err != nil {
-		return err
-	}
-	return os.Chmod(path, mode)
 }
 
 // putConfig puts milter.yaml in place, as a whole.

@@ -7,7 +7,6 @@ import (
 
 	"github.com/sealmilter/sealmilter/internal/postfix"
 	"github.com/sealmilter/sealmilter/keys"
-	"github.com/sealmilter/sealmilter/milter/witness"
 )
 
 // wire tells Postfix, in two steps: with mail passing whatever happens until it
@@ -35,9 +34,9 @@ func (s *Postfix) wire(ctx context.Context, want postfix.Want, final *postfix.Pl
 	}()
 	if s.inst.Running(ctx) {
 		// The witness goes when Postfix no longer knows of it.
-		w, err := s.proveWired(ctx, want, final, store)
-		if w != nil {
-			defer w.Close()
+		forget, err := s.proveWired(ctx, want, store)
+		if forget != nil {
+			defer forget()
 		}
 		if err != nil {
 			return err
@@ -58,26 +57,26 @@ func (s *Postfix) wire(ctx context.Context, want postfix.Want, final *postfix.Pl
 }
 
 // proveWired sends messages through the running Postfix and looks at them behind
-// sealmilter. The witness stays until the caller closes it.
-func (s *Postfix) proveWired(ctx context.Context, want postfix.Want, final *postfix.Plan, store *keys.Store) (*witness.Witness, error) {
+// sealmilter. The witness stays until the caller has it go with forget.
+func (s *Postfix) proveWired(ctx context.Context, want postfix.Want, store *keys.Store) (forget func(), err error) {
 	h := s.inst.Host
-	p := newProof(h, s.conf.milter, final.MilterName)
+	p := newProof(h)
 	p.domain, p.id = s.Domains[0], s.conf.cfg.AuthservID
 	p.signing, _, _ = store.Pick(p.domain)
-	w, err := p.listen()
+	w, forget, err := p.listen()
 	if err != nil {
 		return nil, err
 	}
 	want.DefaultAction, want.Witness = "accept", p.item
 	if err := s.inst.Write(h.Plan(want), s.conf.milter); err != nil {
-		return w, err
+		return forget, err
 	}
 	if _, err := s.inst.Reload(ctx); err != nil {
-		return w, err
+		return forget, err
 	}
 	proved, notes, err := p.run(ctx, w)
 	if err != nil {
-		return w, err
+		return forget, err
 	}
 	if len(proved) > 0 {
 		s.ok("a message by %s went through Postfix and sealmilter: signed and verified; it was not delivered", strings.Join(proved, ", another by "))
@@ -85,7 +84,7 @@ func (s *Postfix) proveWired(ctx context.Context, want postfix.Want, final *post
 	for _, n := range notes {
 		s.warn("%s", n)
 	}
-	return w, nil
+	return forget, nil
 }
 
 // takeBack is --undo.

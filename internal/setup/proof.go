@@ -9,6 +9,7 @@ import (
 	"net/mail"
 	"net/smtp"
 	"net/textproto"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -27,6 +28,8 @@ const (
 	smtpFor     = time.Minute      // postscreen greets after 6 s
 	// Postfix answers after the witness has.
 	smtpWitnessFor = 2 * time.Second
+	// In the queue directory, while a proof runs.
+	witnessFolder = "sealmilter-setup"
 )
 
 // proof is what stands in Postfix while it proves itself.
@@ -41,16 +44,14 @@ type proof struct {
 	token   string
 }
 
-// newProof puts the witness next to our own socket: what Postfix may see there
-// it may see here.
-func newProof(h postfix.Host, e postfix.Endpoint, milterName string) *proof {
+// newProof puts the witness into a folder of its own in Postfix's queue, which
+// belongs to root. Our own socket's folder may be the daemon's, who could move the
+// witness away and put a link there.
+func newProof(h postfix.Host) *proof {
 	p := &proof{host: h, group: h.Values.Get("mail_owner"), token: rand.Text()}
-	p.socket = filepath.Join(h.Values.Get("queue_directory"), postfix.WitnessSocket)
-	p.item = "unix:" + postfix.WitnessSocket
-	if e.Unix != "" {
-		p.socket = filepath.Join(filepath.Dir(e.Unix), postfix.WitnessSocket)
-		p.item = "unix:" + filepath.Join(filepath.Dir(strings.TrimPrefix(milterName, "unix:")), postfix.WitnessSocket)
-	}
+	at := filepath.Join(witnessFolder, postfix.WitnessSocket)
+	p.socket = filepath.Join(h.Values.Get("queue_directory"), at)
+	p.item = "unix:" + at
 	if h.OwnDefaultAction() {
 		p.item = "{ " + p.item + ", default_action=accept, connect_timeout=5s }"
 	}
@@ -223,11 +224,17 @@ func (p *proof) smtpAddress() string {
 	return ""
 }
 
-// listen opens the witness's socket.
-func (p *proof) listen() (*witness.Witness, error) {
-	l, err := socket.Listen("unix", p.socket, socket.Options{Mode: 0o660, Group: p.group})
-	if err != nil {
-		return nil, err
+// listen opens the witness's socket, of Postfix's group by that of the folder;
+// close takes both away.
+func (p *proof) listen() (w *witness.Witness, close func(), err error) {
+	dir := filepath.Dir(p.socket)
+	if err := socketFolder(dir, p.group); err != nil {
+		return nil, nil, err
 	}
-	return witness.Listen(l, p.token), nil
+	l, err := socket.Listen("unix", p.socket, socket.Options{Mode: 0o660})
+	if err != nil {
+		return nil, nil, err
+	}
+	w = witness.Listen(l, p.token)
+	return w, func() { w.Close(); os.Remove(dir) }, nil
 }

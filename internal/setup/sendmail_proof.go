@@ -38,7 +38,7 @@ func (s *Sendmail) prove(ctx context.Context, text string, store *keys.Store) er
 		return err
 	}
 	defer os.RemoveAll(dir)
-	if err := os.Chmod(dir, 0o755); err != nil { // RunAsUser
+	if err := own(dir, 0o755, -1, -1); err != nil { // RunAsUser
 		return err
 	}
 	token, sock := rand.Text(), filepath.Join(dir, "w.sock")

@@ -104,17 +104,25 @@ func (u socketUnit) restart(ctx context.Context) error {
 
 // addSocket is a drop-in with one more socket, and with those of other Postfix
 // instances. The package's own is packaging/systemd/postfix.conf, which says why
-// it is chgrp and not SocketGroup=.
+// there is no SocketGroup=.
 func addSocket(text, path, group string) string {
+	dir := filepath.Dir(path)
 	var b strings.Builder
 	for line := range strings.Lines(text) {
-		if words := strings.Fields(line); len(words) == 0 || words[len(words)-1] != path && words[0] != "ListenStream="+path {
-			b.WriteString(strings.TrimSuffix(line, "\n") + "\n")
+		words := strings.Fields(line)
+		last := ""
+		if len(words) > 0 {
+			last = words[len(words)-1]
 		}
+		// The last one is what earlier versions wrote.
+		if last == "ListenStream="+path || strings.HasPrefix(line, "ExecStartPre=") && last == dir || strings.HasPrefix(line, "ExecStartPost=") && last == path {
+			continue
+		}
+		b.WriteString(strings.TrimSuffix(line, "\n") + "\n")
 	}
 	if !strings.Contains(b.String(), "[Socket]") {
 		b.WriteString("# Written by `sealmilter setup postfix`: the socket where Postfix sees it.\n[Socket]\n")
 	}
-	b.WriteString("ListenStream=" + path + "\nExecStartPost=-/bin/chgrp " + group + " " + path + "\n")
+	b.WriteString("ListenStream=" + path + "\nExecStartPre=-/usr/bin/install -d -o root -g " + group + " -m 2750 " + dir + "\n")
 	return b.String()
 }

@@ -34,8 +34,13 @@ func TestAddSocket(t *testing.T) {
 	if got := settings(addSocket(string(packaged), q, "postfix")); !slices.Equal(got, settings(string(packaged))) {
 		t.Errorf("the same again: %q", got)
 	}
+	old := "[Socket]\nListenStream=" + q + "\nExecStartPost=-/bin/chgrp postfix " + q + "\n"
+	if got := settings(addSocket(old, q, "postfix")); !slices.Equal(got, settings(string(packaged))) {
+		t.Errorf("an earlier version's: %q", got)
+	}
+	const pre = "ExecStartPre=-/usr/bin/install -d -o root -g "
 	two := settings(addSocket(one, q2, "mail2"))
-	want := []string{"[Socket]", "ListenStream=" + q, "ExecStartPost=-/bin/chgrp postfix " + q, "ListenStream=" + q2, "ExecStartPost=-/bin/chgrp mail2 " + q2}
+	want := []string{"[Socket]", "ListenStream=" + q, pre + "postfix -m 2750 " + filepath.Dir(q), "ListenStream=" + q2, pre + "mail2 -m 2750 " + filepath.Dir(q2)}
 	if !slices.Equal(two, want) {
 		t.Errorf("a second instance: %q", two)
 	}

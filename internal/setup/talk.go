@@ -28,7 +28,8 @@ type Common struct {
 	// Prove has a key sign, and a second implementation verify it.
 	Prove func(*keys.Key) error
 
-	locked []*os.File // folders
+	locks  string // folder of the lock files; "" is lockFolder
+	locked []*os.File
 }
 
 // Talk is what set-up says and asks. Questions are answered at a terminal, or

@@ -35,7 +35,9 @@ type Error struct {
 func (e *Error) Error() string { return e.Err.Error() }
 func (e *Error) Unwrap() error { return e.Err }
 
-// Listen opens a socket. network is "unix" (address is a path) or "tcp".
+// Listen opens a socket. network is "unix" (address is a path) or "tcp". Where the
+// path is a link of root's or of our own, the socket is made where that leads: so
+// the folder of the path can be root's, and the socket's ours.
 func Listen(network, address string, opt Options) (net.Listener, error) {
 	if network != "unix" {
 		l, err := net.Listen(network, address)
@@ -44,6 +46,7 @@ func Listen(network, address string, opt Options) (net.Listener, error) {
 		}
 		return l, err
 	}
+	address = linked(address)
 	l, err := net.Listen("unix", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		if err := removeStale(address); err != nil {
@@ -65,12 +68,28 @@ func Listen(network, address string, opt Options) (net.Listener, error) {
 	return own, nil
 }
 
+func linked(path string) string {
+	st, err := os.Lstat(path)
+	if err != nil || st.Mode().Type() != fs.ModeSymlink {
+		return path
+	}
+	sys, ok := st.Sys().(*syscall.Stat_t)
+	to, err := os.Readlink(path)
+	switch {
+	case err != nil || !ok || sys.Uid != 0 && int(sys.Uid) != os.Geteuid():
+		return path
+	case filepath.IsAbs(to):
+		return to
+	}
+	return filepath.Join(filepath.Dir(path), to)
+}
+
 func hint(path string, err error) string {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return "make the folder: install -d -m 0755 " + filepath.Dir(path)
+		return "make the folder, of the user that runs sealmilter: " + filepath.Dir(path)
 	case errors.Is(err, fs.ErrPermission):
-		return "the folder " + filepath.Dir(path) + " must be writable for the user that runs sealmilter"
+		return "the folder " + filepath.Dir(path) + " must be writable for the user that runs sealmilter; with the package that is /run/sealmilter/daemon"
 	case len(path) > 107:
 		return "a unix socket's path may have 107 bytes"
 	}
@@ -116,24 +135,46 @@ func (l *listener) Close() error {
 }
 
 // permit gives the socket its group, then its mode: never the other way round,
-// or it would be open to the wrong group for a moment.
+// or it would be open to the wrong group for a moment. Both by a descriptor of
+// what we have made: the name may be a link by now, where the folder is not ours
+// alone.
 func (l *listener) permit(opt Options) error {
 	group, optional := opt.Group, false
 	if group == "" {
 		group, optional = opt.DefaultGroup, true
 	}
+	if group == "" && opt.Mode == 0 {
+		return nil
+	}
+	f, err := os.OpenFile(l.path, oPath|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if sys, ok := st.Sys().(*syscall.Stat_t); !ok || st.Mode().Type() != fs.ModeSocket || int(sys.Uid) != os.Geteuid() {
+		return &Error{fmt.Errorf("%s is not the socket that was made there a moment ago", l.path), "the folder must be writable for the user that runs sealmilter alone"}
+	}
 	if group != "" {
-		if err := chgrp(l.path, group); err != nil && !optional {
+		if err := chgrp(f, group); err != nil && !optional {
 			return err
 		}
 	}
 	if opt.Mode != 0 {
-		return os.Chmod(l.path, opt.Mode)
+		// fchmod(2) refuses such a descriptor. This leads to what it is of, whatever
+		// has become of the name.
+		return os.Chmod(fmt.Sprintf("/proc/self/fd/%d", f.Fd()), opt.Mode)
 	}
 	return nil
 }
 
-func chgrp(path, group string) error {
+// oPath is O_PATH of open(2), which opens sockets, too.
+const oPath = 0x200000
+
+func chgrp(f *os.File, group string) error {
 	g, err := user.LookupGroup(group)
 	if err != nil {
 		return &Error{fmt.Errorf("socket.group: %w", err), "name a group of this host, see `getent group`"}
@@ -142,9 +183,12 @@ func chgrp(path, group string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.Chown(path, -1, gid); err != nil {
-		return &Error{fmt.Errorf("cannot give %s to group %s: %w", path, group, err),
+	// AT_EMPTY_PATH: the descriptor itself.
+	if err := syscall.Fchownat(int(f.Fd()), "", -1, gid, atEmptyPath); err != nil {
+		return &Error{fmt.Errorf("cannot give %s to group %s: %w", f.Name(), group, err),
 			"run sealmilter as root, or as a member of the group: usermod -a -G " + group + " sealmilter"}
 	}
 	return nil
 }
+
+const atEmptyPath = 0x1000

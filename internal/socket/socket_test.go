@@ -101,3 +101,49 @@ func TestDefaultGroupIsOptional(t *testing.T) {
 	}
 	l.Close()
 }
+
+// TestPermitFollowsNoLink: root makes a socket in a folder of somebody who then
+// puts a link in its place.
+func TestPermitFollowsNoLink(t *testing.T) {
+	dir := t.TempDir()
+	secret, path := filepath.Join(dir, "secret"), filepath.Join(dir, "s")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if err := errors.Join(os.WriteFile(secret, nil, 0o600), os.Remove(path), os.Symlink(secret, path)); err != nil {
+		t.Fatal(err)
+	}
+	own := &listener{UnixListener: l.(*net.UnixListener), path: path}
+	if err := own.permit(Options{Mode: 0o666}); err == nil {
+		t.Error("permitted")
+	}
+	if st, err := os.Stat(secret); err != nil || st.Mode().Perm() != 0o600 {
+		t.Errorf("the mode of what the link leads to is %v, %v", st.Mode(), err)
+	}
+}
+
+// TestLinkedSocket: the folder of the name is root's, the socket's is the daemon's.
+func TestLinkedSocket(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "admin.sock")
+	if err := errors.Join(os.Mkdir(filepath.Join(dir, "daemon"), 0o700), os.Symlink("daemon/admin.sock", name)); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the link stays
+		l, err := Listen("unix", name, Options{Mode: 0o600})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if st, err := os.Lstat(filepath.Join(dir, "daemon/admin.sock")); err != nil || st.Mode().Perm() != 0o600 {
+			t.Errorf("%v, %v", st, err)
+		}
+		c, err := net.Dial("unix", name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+		l.Close()
+	}
+}
