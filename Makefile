@@ -52,7 +52,7 @@ conformance: packages-installed
 
 # A real Postfix, unbound, nsd and foreign verifiers on loopback; needs root.
 e2e: build
-	$(SUDO) env "PATH=$$PATH" SEALMILTER_CI=$(SEALMILTER_CI) $(GO) test -tags e2e -count=1 -timeout 15m ./test/e2e
+	$(SUDO) env "PATH=$$PATH" SEALMILTER_CI=$(SEALMILTER_CI) $(GO) test -tags e2e -count=1 -timeout 15m ./test/e2e ./test/local ./internal/asuser ./internal/setup
 
 # Ratios to crypto/sha256 and to go-msgauth, measured in one run; and to mail
 # that nobody disturbs.

@@ -142,6 +142,7 @@ itself are opened as well.`)
 	p.item("/var/lib/sealmilter/keys/DOMAIN/SELECTOR.pem", "Private keys. No package script ever removes them.")
 	p.item("/var/lib/sealmilter/last-good", "The last configuration that worked.")
 	p.item("/run/sealmilter/milter.sock", "The socket.")
+	p.item("/run/sealmilter/admin.sock", "For status and reload: a link to the folder in which the daemon makes its own sockets, /run/sealmilter/daemon.")
 	p.item("/var/spool/postfix/sealmilter/milter.sock", "The socket for Postfix, by the drop-in /etc/systemd/system/sealmilter.socket.d/postfix.conf.")
 }
 

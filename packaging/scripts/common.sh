@@ -6,20 +6,52 @@ say() { echo "sealmilter: $*" >&2; }
 
 booted() { [ -d /run/systemd/system ]; }
 
+# Below /var/lib/sealmilter each name may be a link that the daemon's user has put
+# there, so that root does nothing there but as that user. In a session of its own:
+# nobody who is that user gets at root's terminal.
+as_daemon() { (cd / && setsid -w runuser -u sealmilter -- "$@" </dev/null); }
+
 make_user() {
 	if command -v systemd-sysusers >/dev/null 2>&1; then
 		systemd-sysusers sealmilter.conf || true
 	fi
 	if ! getent passwd sealmilter >/dev/null; then
 		getent group sealmilter >/dev/null || groupadd --system sealmilter || true
-		useradd --system --gid sealmilter --home-dir /var/lib/sealmilter --no-create-home \
+		useradd --system --gid sealmilter --home-dir /nonexistent --no-create-home \
 			--shell /usr/sbin/nologin sealmilter || say "cannot make the user sealmilter"
 	fi
+	forget_home
+	take_run_back
 	if command -v systemd-tmpfiles >/dev/null 2>&1; then
 		systemd-tmpfiles --create sealmilter.conf || true
 	fi
-	install -d -o sealmilter -g sealmilter -m 0700 /var/lib/sealmilter /var/lib/sealmilter/keys || true
+	install -d -o sealmilter -g sealmilter -m 0700 /var/lib/sealmilter || true
+	as_daemon mkdir -p -m 0700 /var/lib/sealmilter/keys || true
 }
+
+# Earlier versions made the state folder the user's home: a .forward that the daemon
+# writes there is run by the MTA, outside of the sandbox. usermod changes no user who
+# has processes, and that is the daemon; vipw does, under the same locks.
+forget_home() {
+	old='^sealmilter:[^:]*:[0-9]\{1,3\}:[^:]*:[^:]*:/var/lib/sealmilter:'
+	grep -q "$old" /etc/passwd || return 0
+	edit='sed -i /^sealmilter:/s,:/var/lib/sealmilter:,:/nonexistent:,'
+	usermod -d /nonexistent sealmilter >/dev/null 2>&1 ||
+		VISUAL=$edit EDITOR=$edit vipw -q >/dev/null 2>&1 </dev/null || true
+	if grep -q "$old" /etc/passwd; then
+		say "the home of the user sealmilter is /var/lib/sealmilter, where the daemon writes: a .forward there is run by the MTA."
+		say "Stop sealmilter.socket and sealmilter.service, then: usermod -d /nonexistent sealmilter"
+	fi
+}
+
+# In earlier versions /run/sealmilter was the daemon's. Its sockets stay, they are in use.
+take_run_back() {
+	[ -d /run/sealmilter ] && [ ! -L /run/sealmilter ] && [ "$(stat -c %u /run/sealmilter)" != 0 ] || return 0
+	chown -h root:sealmilter /run/sealmilter && chmod 2755 /run/sealmilter &&
+		find /run/sealmilter -mindepth 1 -maxdepth 1 ! -type s -exec rm -rf {} + || true
+}
+
+dropin=/etc/systemd/system/sealmilter.socket.d/postfix.conf
 
 # Beside Postfix the socket lies in its queue directory, from the first moment:
 # a socket that is there before anybody asks for it costs no restart later. For a
@@ -27,14 +59,27 @@ make_user() {
 # at a time when somebody looks: no trigger restarts a socket behind an admin's back.
 postfix_socket() {
 	getent group postfix >/dev/null && [ -d /var/spool/postfix ] || return 0
-	dropin=/etc/systemd/system/sealmilter.socket.d/postfix.conf
 	[ ! -e "$dropin" ] || return 0
+	queue=/var/spool/postfix/sealmilter
+	if [ -L $queue ] || { [ -e $queue ] && [ "$(stat -c %u $queue)" != 0 ]; }; then
+		say "$queue is no folder of root's: no socket is opened there, since its owner could hand Postfix another one."
+		say "When no daemon has its socket there any more: install -d -o root -g postfix -m 2750 $queue"
+		say "After that: sealmilter setup postfix"
+		return 0
+	fi
 	install -D -m 0644 /usr/share/sealmilter/postfix.conf "$dropin" || say "cannot write $dropin"
+}
+
+# In earlier versions the drop-in changed the group of the socket by its name.
+mend_dropin() {
+	[ -f "$dropin" ] || return 0
+	sed -i 's|^ExecStartPost=-/bin/chgrp \([^ ]*\) \(/.*\)/[^/]*$|ExecStartPre=-/usr/bin/install -d -o root -g \1 -m 2750 \2|
+		/^# Not SocketGroup=: when Postfix/,/^# with it the socket/d' "$dropin" || true
 }
 
 # The new program judges the configuration, as the user that will run it.
 config_is_good() {
-	runuser -u sealmilter -- /usr/sbin/sealmilter check --quiet >&2
+	as_daemon /usr/sbin/sealmilter check --quiet >&2
 }
 
 # After an upgrade: the running daemon is replaced only if the new one can work

@@ -22,9 +22,12 @@ selinux_contexts() {
 		selinux_set "$path" "$type" || selinux_set "/var$path" "$type" ||
 			say "no SELinux type $type for $path in this policy"
 	done
-	restorecon -R /usr/sbin/sealmilter /run/sealmilter /var/lib/sealmilter >/dev/null 2>&1 || true
+	# These names are in folders of root's. What is below is the daemon's to label:
+	# restorecon goes by names.
+	restorecon /usr/sbin/sealmilter /run/sealmilter /var/lib/sealmilter >/dev/null 2>&1 || true
+	as_daemon restorecon -R /var/lib/sealmilter >/dev/null 2>&1 || true
 	if [ -d /var/spool/postfix/sealmilter ]; then
-		restorecon -R /var/spool/postfix/sealmilter >/dev/null 2>&1 || true
+		restorecon /var/spool/postfix/sealmilter >/dev/null 2>&1 || true
 	fi
 }
 
