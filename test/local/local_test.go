@@ -230,3 +230,22 @@ looks all
 	want(t, folder, "keys/example.com: a link that is absolute or leaves the key folder is not followed")
 	want(t, all, "permission denied")
 }
+
+// TestPackageTestsRefuseAPlantedTree: /var/tmp is everybody's, and what lies in the
+// folder of the package tests is booted by root.
+func TestPackageTestsRefuseAPlantedTree(t *testing.T) {
+	out := run(t, "", `
+make_user
+mkdir -m 1777 /mnt/tmp
+plant() { them sh -c "mkdir -p $1/bookworm && touch $1/bookworm/.complete && ln -s /etc/passwd $1/lock"; }
+plant /mnt/tmp/folder
+plant /mnt/tmp/elsewhere
+them ln -s elsewhere /mnt/tmp/link
+mkdir /mnt/tmp/open
+chmod 0777 /mnt/tmp/open
+for lab in folder link open; do
+	echo "$lab: $(LAB=/mnt/tmp/$lab GO=false timeout 20 "$repo/test/packages/run.sh" rpm 2>&1 || true)"
+done
+`)
+	want(t, out, "folder: FAIL: /mnt/tmp/folder is not root's alone", "link: FAIL: /mnt/tmp/link is not root's alone", "open: FAIL: /mnt/tmp/open is not root's alone")
+}
