@@ -295,6 +295,21 @@ shell 'ls /var/lib/sealmilter/keys/example.com/*.pem >/dev/null' || die "purge r
 shell '! test -e /etc/sealmilter && ! test -e /etc/systemd/system/sealmilter.socket.d' || die "purge left: $(shell 'ls -R /etc/sealmilter /etc/systemd/system/sealmilter.socket.d')"
 [ -z "$(shell 'find /etc/systemd /var/lib/systemd/deb-systemd-helper* -name "*sealmilter*" 2>/dev/null')" ] || die "unit links are left"
 ok "configuration gone, keys kept and named"
+
+step "the plain unit, by hand as in the README"
+shell 'dpkg-deb -x /root/two.deb /root/x && cp /root/x/usr/sbin/sealmilter /usr/sbin/ &&
+	cp /root/x/usr/share/doc/sealmilter/plain.service /etc/systemd/system/sealmilter.service &&
+	install -d -o sealmilter -g postfix -m 2750 /var/spool/postfix/sealmilter && install -d /etc/sealmilter' || die "by hand"
+shell 'printf "authserv_id: mail.example.com\nlisten: [\"unix:/var/spool/postfix/sealmilter/milter.sock\"]\nsign: {domains: [example.com]}\n" >/etc/sealmilter/milter.yaml'
+shell 'systemctl daemon-reload && systemctl start sealmilter' || die "the plain unit does not start"
+[ "$(shell 'stat -c "%U %G %a" /var/spool/postfix/sealmilter/milter.sock')" = "sealmilter postfix 660" ] || die "socket: $(shell 'ls -la /var/spool/postfix/sealmilter')"
+inside sealmilter reload >"$work/reload" 2>&1 || { cat "$work/reload"; die "the admin socket does not answer"; }
+inside sealmilter setup postfix --domain example.com </dev/null >"$work/setup" 2>&1 || { cat "$work/setup"; die "set-up"; }
+grep -q 'another by SMTP' "$work/setup" || { cat "$work/setup"; die "set-up did not prove itself"; }
+signed_within 2
+exposure=$(inside systemd-analyze security --no-pager sealmilter.service | sed -n 's/.*Overall exposure level.*: \([0-9.]*\).*/\1/p')
+awk "BEGIN {exit !($exposure < 1.6)}" || die "systemd-analyze security: $exposure"
+ok "exposure $exposure"
 halt
 }
 
