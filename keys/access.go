@@ -51,7 +51,7 @@ func (l *loader) accessHint(err error, path string) string {
 			return l.chmod(mode, p)
 		case p == path:
 			// SELinux is what our users on Rocky and CentOS meet here.
-			return "owner and mode are right: SELinux or AppArmor may forbid it; try restorecon -v " + shellQuote(p)
+			return "owner and mode are right: SELinux or AppArmor may forbid it; try " + l.as("restorecon -v "+shellQuote(p))
 		}
 		return ""
 	}
@@ -65,20 +65,25 @@ func (l *loader) chown(path string) string {
 
 // chmod knows no such option, so that the owner is to do it.
 func (l *loader) chmod(mode, path string) string {
-	command := "chmod " + mode + " " + shellQuote(path)
+	return l.as("chmod " + mode + " " + shellQuote(path))
+}
+
+// as has the owner of the keys run what root would be told to run in their folder,
+// where each name may be a link.
+func (l *loader) as(command string) string {
 	if l.euid == 0 && l.owner != 0 {
-		return "runuser -u " + userName(l.owner) + " -- " + command
+		return "runuser -u " + userName(l.owner) + " -- sh -c " + shellQuote(command)
 	}
 	return command
 }
 
 func newKeyHint(domain string) string { return "sealmilter keys new " + domain }
 
-func parseHint(err error, path, domain string) string {
+func (l *loader) parseHint(err error, path, domain string) string {
 	q := shellQuote(path)
 	switch {
 	case errors.Is(err, errEncrypted):
-		return "(umask 077; openssl pkey -in " + q + " -out " + shellQuote(path+".plain") + ") && mv " + shellQuote(path+".plain") + " " + q
+		return l.as("(umask 077; openssl pkey -in " + q + " -out " + shellQuote(path+".plain") + ") && mv " + shellQuote(path+".plain") + " " + q)
 	case errors.Is(err, errPublic), errors.Is(err, errSeveral):
 		return "the file must hold the one private key; its public half goes into the DNS: sealmilter dns " + domain
 	case errors.Is(err, errOpenSSH), errors.Is(err, errNoPEM):

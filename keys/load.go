@@ -96,6 +96,8 @@ func (l *loader) load(domains []DomainSpec) (*Store, []Problem) {
 			l.owner = uidOf(info)
 		}
 		l.checkFolder(l.dir, info, "")
+	} else if info, err := os.Lstat(l.dir); err == nil && l.euid == 0 && info.IsDir() {
+		l.owner = uidOf(info) // for the hints
 	}
 	s := &Store{entries: make(map[string]*entry, len(domains))}
 	for _, spec := range domains {
@@ -264,11 +266,11 @@ func (l *loader) key(domain, selector, path string) (*Key, *Problem) {
 	}
 	private, err := parsePEM(data)
 	if err != nil {
-		return bad(err.Error(), parseHint(err, path, domain))
+		return bad(err.Error(), l.parseHint(err, path, domain))
 	}
 	k, err := newKey(domain, selector, path, madeAt(selector, info.ModTime()), private)
 	if err != nil {
-		return bad(err.Error(), parseHint(err, path, domain))
+		return bad(err.Error(), l.parseHint(err, path, domain))
 	}
 	if _, rsaKey := k.public.(*rsa.PublicKey); rsaKey {
 		switch bits := k.Bits(); {

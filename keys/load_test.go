@@ -241,6 +241,21 @@ func TestLoadAsRoot(t *testing.T) {
 	}
 }
 
+// TestHintsAsRoot: what root pastes into the daemon's folder follows no link that
+// was put there since: the daemon's user does it.
+func TestHintsAsRoot(t *testing.T) {
+	l := loader{dir: "/keys", euid: 0, owner: 4242}
+	for got, want := range map[string]string{
+		l.chmod("0600", "/keys/a.pem"):                "runuser -u 4242 -- sh -c 'chmod 0600 /keys/a.pem'",
+		l.chown("/keys/a.pem"):                        "chown -h 4242 /keys/a.pem",
+		l.parseHint(errEncrypted, "/keys/a.pem", "a"): "runuser -u 4242 -- sh -c '(umask 077; openssl pkey -in /keys/a.pem -out /keys/a.pem.plain) && mv /keys/a.pem.plain /keys/a.pem'",
+	} {
+		if got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}
+
 // TestLoadAccessHint covers what a test that runs as root cannot provoke: the
 // hints for a file that the system does not let us open.
 func TestLoadAccessHint(t *testing.T) {

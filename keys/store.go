@@ -179,7 +179,7 @@ func (l *loader) judge(e *entry, folder string, strays []string) {
 	case len(strays) > 0:
 		from := filepath.Join(folder, strays[0])
 		p.Message = "no key ends in " + keyExt + ": the mail of " + e.spec.Name + " goes out unsigned"
-		p.Hint = "mv " + shellQuote(from) + " " + shellQuote(strings.TrimSuffix(from, ".private")+keyExt)
+		p.Hint = l.as("mv " + shellQuote(from) + " " + shellQuote(strings.TrimSuffix(from, ".private")+keyExt))
 	default:
 		p.Message = "no key: the mail of " + e.spec.Name + " goes out unsigned"
 	}
