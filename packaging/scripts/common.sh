@@ -111,5 +111,7 @@ warn_if_wired() {
 remove_sockets() {
 	rm -rf /run/sealmilter
 	rm -f /var/spool/postfix/sealmilter/milter.sock
-	rmdir /var/spool/postfix/sealmilter 2>/dev/null || true
+	# The other one is of a set-up that was killed.
+	rm -f /var/spool/postfix/sealmilter-setup/setup-witness.sock
+	rmdir /var/spool/postfix/sealmilter /var/spool/postfix/sealmilter-setup 2>/dev/null || true
 }
