@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sealmilter/sealmilter/internal/admin"
 	"github.com/sealmilter/sealmilter/keys"
 )
 
@@ -32,10 +33,10 @@ func TestStatusAndReload(t *testing.T) {
 	}
 	d.sign(t)
 
-	status := func(wantCode int) statusReport {
+	status := func(wantCode int) admin.Status {
 		t.Helper()
 		code, out, errOut := command("status", "--config", cfg, "--json")
-		var r statusReport
+		var r admin.Status
 		if err := json.Unmarshal([]byte(out), &r); err != nil || code != wantCode {
 			t.Fatalf("exit code %d, want %d, %v: %s%s", code, wantCode, err, out, errOut)
 		}

@@ -19,6 +19,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/sealmilter/sealmilter/auth/resolve"
+	"github.com/sealmilter/sealmilter/internal/assemble"
 	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/secondopinion"
 	"github.com/sealmilter/sealmilter/internal/socket"
@@ -100,7 +101,7 @@ func (c *wholeCase) run(t *testing.T) string {
 	}
 	cfg.Sign.Keys = filepath.Join(dir, "keys")
 	c.putKeys(t, cfg)
-	store, _ := loadKeys(cfg, nil)
+	store, _ := assemble.Keys(cfg, nil)
 	zone, err := resolve.ParseZone(sender(t).records(c.file("zone")))
 	if err != nil {
 		t.Fatal(err)
@@ -111,8 +112,8 @@ func (c *wholeCase) run(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	app := &app{log: slog.New(slog.NewTextHandler(&c.log, nil)), resolver: zone}
-	srv := milter.NewServer(serverConfig(cfg), app.setup(cfg, store))
+	set := assemble.Setup(cfg, assemble.Parts{Keys: store, Resolver: zone, Log: slog.New(slog.NewTextHandler(&c.log, nil))})
+	srv := milter.NewServer(assemble.Server(cfg), set)
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(milter.Listener{Listener: l}) }()
 	defer func() {

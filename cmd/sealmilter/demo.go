@@ -16,7 +16,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sealmilter/sealmilter/auth/resolve"
+	"github.com/sealmilter/sealmilter/internal/assemble"
 	"github.com/sealmilter/sealmilter/internal/config"
+	"github.com/sealmilter/sealmilter/internal/problem"
 	"github.com/sealmilter/sealmilter/internal/socket"
 	"github.com/sealmilter/sealmilter/keys"
 	"github.com/sealmilter/sealmilter/keys/publish"
@@ -99,7 +101,7 @@ func runDemo(ctx context.Context, out io.Writer) error {
 	begin := time.Now()
 	dir, err := os.MkdirTemp("", "sealmilter-demo-")
 	if err != nil {
-		return fail("set TMPDIR to a folder that you may write to", "%w", err)
+		return problem.Fail("set TMPDIR to a folder that you may write to", "%w", err)
 	}
 	defer os.RemoveAll(dir)
 	d := &demo{out: out, path: filepath.Join(dir, "milter.sock")}
@@ -119,10 +121,10 @@ func runDemo(ctx context.Context, out io.Writer) error {
 		err = stopErr
 	}
 	if err != nil {
-		return fail("this is a bug: please report it with the transcript above", "demo: %w", err)
+		return problem.Fail("this is a bug: please report it with the transcript above", "demo: %w", err)
 	}
 	if len(d.failed) > 0 {
-		return fail("this is a bug: please report it with the transcript above", "not as it should be: %s", strings.Join(d.failed, "; "))
+		return problem.Fail("this is a bug: please report it with the transcript above", "not as it should be: %s", strings.Join(d.failed, "; "))
 	}
 	fmt.Fprintf(out, "\nAll came out as it should, in %s.\n", time.Since(begin).Round(10*time.Millisecond))
 	return nil
@@ -152,16 +154,16 @@ func (d *demo) serve(ctx context.Context, dir string, zone *resolve.Zone) (stop 
 		return nil, err
 	}
 	cfg.Sign.Keys = filepath.Join(dir, "keys")
-	store, broken := loadKeys(cfg, nil)
+	store, broken := assemble.Keys(cfg, nil)
 	if countErrors(broken) > 0 {
 		return nil, errors.New(broken[0].String())
 	}
-	app := &app{log: slog.New(slog.DiscardHandler), resolver: zone}
+	set := assemble.Setup(cfg, assemble.Parts{Keys: store, Resolver: zone, Log: slog.New(slog.DiscardHandler)})
 	l, err := socket.Listen("unix", d.path, socket.Options{Mode: 0o600})
 	if err != nil {
 		return nil, err
 	}
-	srv := milter.NewServer(serverConfig(cfg), app.setup(cfg, store))
+	srv := milter.NewServer(assemble.Server(cfg), set)
 	done := make(chan error, 1)
 	go func() { done <- srv.Serve(milter.Listener{Listener: l}) }()
 	return func() error {

@@ -2,12 +2,12 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sealmilter/sealmilter/auth/resolve"
+	"github.com/sealmilter/sealmilter/internal/problem"
 	"github.com/sealmilter/sealmilter/keys"
 	"github.com/sealmilter/sealmilter/keys/publish"
 )
@@ -35,18 +35,18 @@ keys, and SPF and DMARC records as advice. Forms: plain (for a web panel), bind
 			}
 			picked, sdid, err := store.Pick(domain)
 			if errors.Is(err, keys.ErrNoKey) {
-				return fail("make them with: "+f.newKeyCommand(sdid), "there are no keys for %s", domain)
+				return problem.Fail("make them with: "+f.newKeyCommand(sdid), "there are no keys for %s", domain)
 			}
 			printKeyProblems(cmd.ErrOrStderr(), problems)
 			if err != nil {
-				return errShown
+				return problem.ErrShown
 			}
 			records := publish.Publication{Domain: sdid, Keys: picked, Egress: cfg.Egress, ViaSES: cfg.Sign.ViaSES()}.Records()
 			if asJSON {
 				return printJSON(cmd, records)
 			}
 			if !slices.Contains(publish.Forms(), publish.Form(form)) {
-				return &failure{err: fmt.Errorf("unknown format %q", form), hint: "plain, bind, route53 or --json", code: exitUsage}
+				return usage("plain, bind, route53 or --json", "unknown format %q", form)
 			}
 			return publish.Write(cmd.OutOrStdout(), publish.Form(form), records)
 		},

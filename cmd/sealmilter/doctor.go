@@ -14,9 +14,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sealmilter/sealmilter/auth/resolve"
+	"github.com/sealmilter/sealmilter/internal/assemble"
 	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/doctor"
 	"github.com/sealmilter/sealmilter/internal/plain"
+	"github.com/sealmilter/sealmilter/internal/problem"
+	"github.com/sealmilter/sealmilter/internal/proof"
 	"github.com/sealmilter/sealmilter/keys"
 )
 
@@ -61,7 +64,7 @@ paste. Changes nothing. Exit code 1 when something fails.`,
 				printFindings(cmd.OutOrStdout(), all)
 			}
 			if err == nil && doctor.Worst(all) == doctor.Fail {
-				return errShown
+				return problem.ErrShown
 			}
 			return err
 		},
@@ -87,7 +90,7 @@ func (f *doctorFlags) examine(cmd *cobra.Command, domain string) ([]doctor.Findi
 	if err != nil {
 		return nil, err
 	}
-	r, closeResolver, err := openResolver(cfg, f.zone)
+	r, closeResolver, err := assemble.ZoneOrDNS(cfg.DNS, f.zone)
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +164,7 @@ func (f *doctorFlags) addresses(cfg *config.Config) ([]netip.Addr, error) {
 		for _, s := range f.egress {
 			ip, err := netip.ParseAddr(strings.TrimSpace(s))
 			if err != nil {
-				return nil, &failure{err: fmt.Errorf("--egress: %w", err), hint: "addresses, as 192.0.2.25,2001:db8::25", code: exitUsage}
+				return nil, usage("addresses, as 192.0.2.25,2001:db8::25", "--egress: %w", err)
 			}
 			out = append(out, ip.Unmap().WithZone(""))
 		}
@@ -193,37 +196,17 @@ func joinAddrs(list []netip.Addr) string {
 	return strings.Join(words, ", ")
 }
 
-// openResolver asks the DNS, or a zone file in its place.
-func openResolver(cfg *config.Config, zone string) (resolve.Resolver, func(), error) {
-	if zone != "" {
-		text, err := os.ReadFile(zone)
-		if err != nil {
-			return nil, nil, fail("", "%w", err)
-		}
-		z, err := resolve.ParseZone(string(text))
-		if err != nil {
-			return nil, nil, fail("a line is NAME TYPE DATA, as `example.com TXT \"v=spf1 -all\"`", "%s: %w", zone, err)
-		}
-		return z, func() {}, nil
-	}
-	c, err := newResolver(cfg.DNS, nil)
-	if err != nil {
-		return nil, nil, err
-	}
-	return c, c.Close, nil
-}
-
 // loadForDoctor fills in the keys of the domain and says what is wrong with them.
 func loadForDoctor(cfg *config.Config, d *doctor.Domain) []doctor.Finding {
 	var all []doctor.Finding
-	store, problems := loadKeys(cfg, nil)
+	store, problems := assemble.Keys(cfg, nil)
 	picked, sdid, err := store.Pick(d.Name)
 	if errors.Is(err, keys.ErrNotListed) {
 		all = append(all, doctor.Finding{Level: doctor.Fail, Check: "config", Subject: d.Name, Message: "is not in sign.domains, so that its mail is not signed",
 			Want: "the domain in milter.yaml", Paste: "sign: {domains: [" + d.Name + "]}"})
 		alone := *cfg
 		alone.Sign.Domains = only(nil, d.Name)
-		store, problems = loadKeys(&alone, nil)
+		store, problems = assemble.Keys(&alone, nil)
 		picked, sdid, err = store.Pick(d.Name)
 	}
 	if sdid != "" {
@@ -252,7 +235,7 @@ func loadForDoctor(cfg *config.Config, d *doctor.Domain) []doctor.Finding {
 	d.Keys = picked
 	for _, k := range picked {
 		f := doctor.Finding{Level: doctor.Pass, Check: "key", Subject: k.Path(), Message: "signs, and a second implementation verifies it"}
-		if err := prove(k); err != nil {
+		if err := proof.Key(k); err != nil {
 			f = doctor.Finding{Level: doctor.Fail, Check: "key", Subject: k.Path(), Message: err.Error(), Paste: "sealmilter keys new " + k.Domain}
 		}
 		all = append(all, f)

@@ -19,6 +19,7 @@ import (
 	"github.com/sealmilter/sealmilter/internal/doctor"
 	"github.com/sealmilter/sealmilter/internal/filing"
 	"github.com/sealmilter/sealmilter/internal/postfix"
+	"github.com/sealmilter/sealmilter/internal/problem"
 	"github.com/sealmilter/sealmilter/internal/setup"
 	"github.com/sealmilter/sealmilter/milter/client"
 )
@@ -190,7 +191,7 @@ func newProbe() *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			s, err := client.Dial(args[0], args[1])
 			if err != nil {
-				return fail("", "%w", err)
+				return problem.Fail("", "%w", err)
 			}
 			s.Close()
 			return nil

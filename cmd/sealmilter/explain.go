@@ -16,7 +16,9 @@ import (
 	"github.com/sealmilter/sealmilter/auth"
 	"github.com/sealmilter/sealmilter/auth/header"
 	"github.com/sealmilter/sealmilter/auth/resolve"
+	"github.com/sealmilter/sealmilter/internal/assemble"
 	"github.com/sealmilter/sealmilter/internal/config"
+	"github.com/sealmilter/sealmilter/internal/problem"
 	"github.com/sealmilter/sealmilter/internal/secondopinion"
 	"github.com/sealmilter/sealmilter/milter"
 )
@@ -114,15 +116,15 @@ func (f *explainFlags) explain(ctx context.Context, cmd *cobra.Command, path str
 		return nil, err
 	}
 	q.Sendmail = cfg.MTA == "sendmail"
-	r, closeResolver, err := openResolver(cfg, f.zone)
+	r, closeResolver, err := assemble.ZoneOrDNS(cfg.DNS, f.zone)
 	if err != nil {
 		return nil, err
 	}
 	defer closeResolver()
-	store, problems := loadKeys(cfg, nil)
-	a := &app{log: slog.New(slog.DiscardHandler), resolver: r}
+	store, problems := assemble.Keys(cfg, nil)
+	set := assemble.Setup(cfg, assemble.Parts{Keys: store, Resolver: r, Log: slog.New(slog.DiscardHandler)})
 	x := &explained{question: q, guessed: guessed, left: left, authservID: cfg.AuthservID, noFile: noFile}
-	x.Explanation = milter.Explain(ctx, a.setup(cfg, store), q)
+	x.Explanation = milter.Explain(ctx, set, q)
 	h := q.Header
 	if x.Direction == auth.Outbound {
 		printKeyProblems(cmd.ErrOrStderr(), problems)
@@ -166,7 +168,7 @@ func (f *explainFlags) question(cmd *cobra.Command, path string) (q milter.Quest
 	if f.ip != "" {
 		ip, err := netip.ParseAddr(strings.TrimPrefix(strings.Trim(f.ip, "[]"), "IPv6:"))
 		if err != nil {
-			return q, false, 0, &failure{err: fmt.Errorf("--ip: %w", err), hint: "an address, as 192.0.2.25", code: exitUsage}
+			return q, false, 0, usage("an address, as 192.0.2.25", "--ip: %w", err)
 		}
 		q.Client.IP = ip.Unmap().WithZone("")
 	}
@@ -187,8 +189,8 @@ func (f *explainFlags) question(cmd *cobra.Command, path string) (q milter.Quest
 	case q.Client.IP.Is6():
 		q.Client.Family = '6'
 	case !ours:
-		return q, false, 0, &failure{err: fmt.Errorf("no Received field names the client"), code: exitUsage,
-			hint: "say who handed the message over: --ip and --helo, or --auth USER for one of ours"}
+		return q, false, 0, usage(
+			"say who handed the message over: --ip and --helo, or --auth USER for one of ours", "no Received field names the client")
 	}
 	return q, guessed, left, nil
 }
@@ -198,7 +200,7 @@ func readMessage(cmd *cobra.Command, path string) (string, error) {
 	if path != "-" {
 		file, err := os.Open(path)
 		if err != nil {
-			return "", fail("give the file of a message, or - for standard input", "%w", err)
+			return "", problem.Fail("give the file of a message, or - for standard input", "%w", err)
 		}
 		defer file.Close()
 		in = file
@@ -208,7 +210,7 @@ func readMessage(cmd *cobra.Command, path string) (string, error) {
 		err = fmt.Errorf("%s is over %d MiB", path, maxMessage>>20)
 	}
 	if err != nil {
-		return "", fail("", "%w", err)
+		return "", problem.Fail("", "%w", err)
 	}
 	return string(raw), nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sealmilter/sealmilter/auth"
 	"github.com/sealmilter/sealmilter/auth/resolve"
+	"github.com/sealmilter/sealmilter/internal/assemble"
 	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/milter"
 )
@@ -26,10 +27,10 @@ func signedMail(t *testing.T, cfgPath string) string {
 	if cfg == nil {
 		t.Fatal(problems)
 	}
-	store, _ := loadKeys(cfg, nil)
-	a := &app{log: slog.New(slog.DiscardHandler), resolver: resolve.MustZone("")}
+	store, _ := assemble.Keys(cfg, nil)
+	set := assemble.Setup(cfg, assemble.Parts{Keys: store, Resolver: resolve.MustZone(""), Log: slog.New(slog.DiscardHandler)})
 	h, body := splitMessage(explainMail)
-	x := milter.Explain(context.Background(), a.setup(cfg, store), milter.Question{Hints: milter.Hints{Listener: auth.Outbound}, Header: h, Body: body})
+	x := milter.Explain(context.Background(), set, milter.Question{Hints: milter.Hints{Listener: auth.Outbound}, Header: h, Body: body})
 	if len(x.Signed) != 2 {
 		t.Fatalf("signed %v, %s %v", x.Signed, x.Unsigned, x.Err)
 	}

@@ -2,13 +2,17 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
+	"io"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sealmilter/sealmilter/auth/resolve"
+	"github.com/sealmilter/sealmilter/internal/assemble"
 	"github.com/sealmilter/sealmilter/internal/config"
+	"github.com/sealmilter/sealmilter/internal/inspect"
+	"github.com/sealmilter/sealmilter/internal/problem"
 	"github.com/sealmilter/sealmilter/keys"
 )
 
@@ -58,7 +62,7 @@ func (f *keyFlags) open(cmd *cobra.Command, args []string) (*keys.Store, []keys.
 		}
 		cfg.Sign.Domains = only(cfg.Sign.Domains, domain)
 	}
-	store, problems := loadKeys(cfg, nil)
+	store, problems := assemble.Keys(cfg, nil)
 	return store, problems, cfg, nil
 }
 
@@ -91,13 +95,13 @@ func (f *keyFlags) newKeyCommand(domain string) string {
 // oneDomain is for commands with DOMAIN as their argument.
 func oneDomain(cmd *cobra.Command, args []string) error {
 	if len(args) != 1 {
-		return &failure{err: errors.New("one domain is wanted"), hint: cmd.UseLine(), code: exitUsage}
+		return usage(cmd.UseLine(), "one domain is wanted")
 	}
 	return nil
 }
 
 func badDomain(err error) error {
-	return fail("give the domain as it stands after the @ of the addresses", "%w", err)
+	return problem.Fail("give the domain as it stands after the @ of the addresses", "%w", err)
 }
 
 func printJSON(cmd *cobra.Command, v any) error {
@@ -105,4 +109,22 @@ func printJSON(cmd *cobra.Command, v any) error {
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false) // no web page: "<YOUR PUBLIC ADDRESS>" stays readable
 	return enc.Encode(v)
+}
+
+// readConfig loads the file at path and prints every problem.
+func readConfig(path string, stderr io.Writer) (*config.Config, error) {
+	cfg, problems := config.Load(path)
+	for _, p := range inspect.Problems(problems, nil) {
+		problem.Print(stderr, p)
+	}
+	if cfg == nil {
+		return nil, problem.ErrShown
+	}
+	return cfg, nil
+}
+
+// exists reports whether there is a file at path, as far as we may know.
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return !os.IsNotExist(err)
 }

@@ -1,21 +1,20 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"slices"
-	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sealmilter/sealmilter/auth/resolve"
+	"github.com/sealmilter/sealmilter/internal/admin"
 	"github.com/sealmilter/sealmilter/internal/asuser"
+	"github.com/sealmilter/sealmilter/internal/inspect"
 	"github.com/sealmilter/sealmilter/internal/plain"
+	"github.com/sealmilter/sealmilter/internal/problem"
 	"github.com/sealmilter/sealmilter/keys"
 	"github.com/sealmilter/sealmilter/keys/publish"
 )
@@ -61,7 +60,7 @@ are. A running daemon takes the new keys up at its next reload.`,
 				return generateFailed(err, dir)
 			}
 			if asJSON {
-				return printJSON(cmd, describeKeys(made))
+				return printJSON(cmd, admin.Describe(made))
 			}
 			out := cmd.OutOrStdout()
 			for _, k := range made {
@@ -81,34 +80,11 @@ are. A running daemon takes the new keys up at its next reload.`,
 func generateFailed(err error, dir string) error {
 	switch {
 	case errors.Is(err, keys.ErrExists):
-		return fail("keys are never overwritten; give another name with --selector", "%w", err)
+		return problem.Fail("keys are never overwritten; give another name with --selector", "%w", err)
 	case errors.Is(err, os.ErrPermission):
-		return fail("run it as root (sudo), or give another folder with --keys", "%w", err)
+		return problem.Fail("run it as root (sudo), or give another folder with --keys", "%w", err)
 	}
-	return fail("the key folder is "+dir, "%w", err)
-}
-
-// keyInfo is one key for a script.
-type keyInfo struct {
-	Domain    string `json:"domain"`
-	Selector  string `json:"selector"`
-	Algorithm string `json:"algorithm"`
-	Bits      int    `json:"bits"`
-	Created   string `json:"created"`
-	Path      string `json:"path"`
-	Signs     bool   `json:"signs"`
-	Proof     string `json:"proof,omitempty"`
-}
-
-func describeKeys(list []*keys.Key) []keyInfo {
-	out := make([]keyInfo, 0, len(list))
-	for _, k := range list {
-		out = append(out, keyInfo{
-			Domain: k.Domain, Selector: k.Selector, Algorithm: k.Algorithm(), Bits: k.Bits(),
-			Created: k.Created().UTC().Format("2006-01-02"), Path: k.Path(),
-		})
-	}
-	return out
+	return problem.Fail("the key folder is "+dir, "%w", err)
 }
 
 func newKeysList() *cobra.Command {
@@ -125,17 +101,8 @@ a sample message, which a second DKIM implementation must verify.`,
 			if err != nil {
 				return err
 			}
-			list := allKeys(store)
-			all := describeKeys(list)
-			bad := countErrors(problems)
-			for i, k := range list {
-				all[i].Signs = signs(store, k)
-				all[i].Proof = "ok"
-				if err := prove(k); err != nil {
-					all[i].Proof = err.Error()
-					bad++
-				}
-			}
+			all, failed := inspect.ProveKeys(store, admin.Sorted(store))
+			bad := countErrors(problems) + len(failed)
 			printKeyProblems(cmd.ErrOrStderr(), problems)
 			if asJSON {
 				if err := printJSON(cmd, all); err != nil {
@@ -145,7 +112,7 @@ a sample message, which a second DKIM implementation must verify.`,
 				return err
 			}
 			if bad > 0 {
-				return errShown
+				return problem.ErrShown
 			}
 			return nil
 		},
@@ -155,28 +122,7 @@ a sample message, which a second DKIM implementation must verify.`,
 	return cmd
 }
 
-// allKeys lists the keys by domain, the newest first, RSA before Ed25519.
-func allKeys(store *keys.Store) []*keys.Key {
-	all := store.All()
-	slices.SortStableFunc(all, func(a, b *keys.Key) int {
-		return cmp.Or(strings.Compare(a.Domain, b.Domain), b.Created().Truncate(24*time.Hour).Compare(a.Created().Truncate(24*time.Hour)),
-			strings.Compare(b.Algorithm(), a.Algorithm()))
-	})
-	return all
-}
-
-// signs reports whether the key is among those that sign for its domain now.
-func signs(store *keys.Store, key *keys.Key) bool {
-	picked, _, _ := store.Pick(key.Domain)
-	for _, k := range picked {
-		if k.Selector == key.Selector {
-			return true
-		}
-	}
-	return false
-}
-
-func writeKeyTable(w io.Writer, all []keyInfo) error {
+func writeKeyTable(w io.Writer, all []admin.Key) error {
 	if len(all) == 0 {
 		_, err := fmt.Fprintln(w, "no keys; make some with `sealmilter keys new DOMAIN`")
 		return err
@@ -205,11 +151,11 @@ func newKeysShow() *cobra.Command {
 				return err
 			}
 			printKeyProblems(cmd.ErrOrStderr(), problems)
-			for _, k := range allKeys(store) {
+			for _, k := range admin.Sorted(store) {
 				fmt.Fprintf(cmd.OutOrStdout(), "%s\tTXT\t%s\n", k.Name(), publish.Record(k))
 			}
 			if len(store.All()) == 0 || countErrors(problems) > 0 {
-				return errShown
+				return problem.ErrShown
 			}
 			return nil
 		},
@@ -219,8 +165,8 @@ func newKeysShow() *cobra.Command {
 }
 
 func printKeyProblems(w io.Writer, problems []keys.Problem) {
-	for _, p := range problems {
-		printFound(w, checkProblem{string(p.Severity), p.Path, p.Message, p.Hint})
+	for _, p := range inspect.Problems(nil, problems) {
+		problem.Print(w, p)
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/sealmilter/sealmilter/internal/problem"
 )
 
 // newMan is for those who make packages: it writes the manual pages, one for
@@ -33,13 +35,13 @@ func newMan() *cobra.Command {
 			if example != "" {
 				text, err := os.ReadFile(example)
 				if err != nil {
-					return fail("", "%w", err)
+					return problem.Fail("", "%w", err)
 				}
 				pages["milter.yaml.5"] = manConfig(string(text), date)
 			}
 			for name, page := range pages {
 				if err := os.WriteFile(filepath.Join(args[0], name), page, 0o644); err != nil {
-					return fail("", "%w", err)
+					return problem.Fail("", "%w", err)
 				}
 			}
 			return nil
@@ -55,7 +57,7 @@ func buildDate() (string, error) {
 	if s := os.Getenv("SOURCE_DATE_EPOCH"); s != "" {
 		n, err := strconv.ParseInt(s, 10, 64)
 		if err != nil {
-			return "", fail("seconds since 1970", "SOURCE_DATE_EPOCH: %w", err)
+			return "", problem.Fail("seconds since 1970", "SOURCE_DATE_EPOCH: %w", err)
 		}
 		t = time.Unix(n, 0)
 	}

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sealmilter/sealmilter/internal/plain"
+	"github.com/sealmilter/sealmilter/internal/problem"
 )
 
 // Exit codes.
@@ -19,22 +19,19 @@ const (
 	exitUsage    = 2
 )
 
-// failure ends a command with an exit code and, for people, a hint.
-type failure struct {
+// misuse ends a command that was not called as it wants to be.
+type misuse struct {
 	err  error
 	hint string
-	code int
 }
 
-func (f *failure) Error() string { return f.err.Error() }
-func (f *failure) Unwrap() error { return f.err }
+func (m *misuse) Error() string { return m.err.Error() }
+func (m *misuse) Unwrap() error { return m.err }
 
-func fail(hint, format string, args ...any) error {
-	return &failure{err: fmt.Errorf(format, args...), hint: hint, code: exitProblems}
+// usage makes a misuse; format and args are those of fmt.Errorf.
+func usage(hint, format string, args ...any) error {
+	return &misuse{fmt.Errorf(format, args...), hint}
 }
-
-// errShown ends a command whose problems are printed already.
-var errShown = errors.New("problems found")
 
 const defaultConfig = "/etc/sealmilter/milter.yaml"
 
@@ -48,23 +45,21 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return exitFine
 	}
-	if errors.Is(err, errShown) {
+	var wrong *problem.Error
+	var m *misuse
+	switch {
+	case errors.Is(err, problem.ErrShown):
+		return exitProblems
+	case errors.As(err, &m):
+		problem.PrintError(root.ErrOrStderr(), err, m.hint)
+		return exitUsage
+	case errors.As(err, &wrong):
+		problem.PrintError(root.ErrOrStderr(), err, wrong.Hint)
 		return exitProblems
 	}
-	var f *failure
-	if errors.As(err, &f) {
-		printError(root.ErrOrStderr(), f.err, f.hint)
-		return f.code
-	}
-	printError(root.ErrOrStderr(), err, "see `sealmilter help`, or `sealmilter COMMAND --help`")
+	// Cobra's own.
+	problem.PrintError(root.ErrOrStderr(), err, "see `sealmilter help`, or `sealmilter COMMAND --help`")
 	return exitUsage
-}
-
-func printError(w io.Writer, err error, hint string) {
-	fmt.Fprintf(w, "error: %s\n", plain.Text(strings.TrimSuffix(err.Error(), ".")))
-	if hint != "" {
-		fmt.Fprintf(w, "hint: %s\n", plain.Text(hint))
-	}
 }
 
 func newRoot() *cobra.Command {
@@ -97,7 +92,7 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		hint = "did you mean `sealmilter " + near[0] + "`?"
 	}
-	return &failure{err: fmt.Errorf("unknown command %q", args[0]), hint: hint, code: exitUsage}
+	return usage(hint, "unknown command %q", args[0])
 }
 
 // configFlag adds --config.

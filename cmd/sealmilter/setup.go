@@ -13,7 +13,11 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sealmilter/sealmilter/auth/resolve"
+	"github.com/sealmilter/sealmilter/internal/assemble"
 	"github.com/sealmilter/sealmilter/internal/config"
+	"github.com/sealmilter/sealmilter/internal/inspect"
+	"github.com/sealmilter/sealmilter/internal/problem"
+	"github.com/sealmilter/sealmilter/internal/proof"
 	"github.com/sealmilter/sealmilter/internal/setup"
 	"github.com/sealmilter/sealmilter/keys"
 )
@@ -40,9 +44,9 @@ func runSetup(cmd *cobra.Command, s *setup.Common, mta string, run func(context.
 	if isTerminal(os.Stdin) {
 		s.In = bufio.NewReader(os.Stdin)
 	}
-	s.Problem = func(p config.Problem) { printProblem(s.Err, p) }
-	s.LoadKeys = func(cfg *config.Config) (*keys.Store, []keys.Problem) { return loadKeys(cfg, nil) }
-	s.Prove = prove
+	s.Problem = func(p config.Problem) { problem.Print(s.Err, inspect.Problems(config.Problems{p}, nil)[0]) }
+	s.LoadKeys = func(cfg *config.Config) (*keys.Store, []keys.Problem) { return assemble.Keys(cfg, nil) }
+	s.Prove = proof.Key
 	// Interrupted, what is half done is put back.
 	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
@@ -52,11 +56,11 @@ func runSetup(cmd *cobra.Command, s *setup.Common, mta string, run func(context.
 	case err == nil:
 		return nil
 	case errors.Is(err, setup.ErrShown):
-		return errShown
+		return problem.ErrShown
 	case errors.As(err, &f):
-		return fail(f.Hint, "%w", err)
+		return problem.Fail(f.Hint, "%w", err)
 	}
-	return fail("", "%w", err)
+	return problem.Fail("", "%w", err)
 }
 
 // isTerminal: /dev/null, a character device too, has no terminal's settings.
@@ -69,11 +73,8 @@ func isTerminal(f *os.File) bool {
 // once.
 func canonicalDomains(domains []string, undo bool, mta string) ([]string, error) {
 	if len(domains) == 0 && !undo {
-		return nil, &failure{
-			err:  errors.New("which domain? --domain is missing"),
-			hint: "the part behind the @ of your addresses: sealmilter setup " + mta + " --domain example.com",
-			code: exitUsage,
-		}
+		return nil, usage("the part behind the @ of your addresses: sealmilter setup "+mta+" --domain example.com",
+			"which domain? --domain is missing")
 	}
 	var names []string
 	for _, d := range domains {

@@ -1,24 +1,18 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"net"
-	"net/http"
 	"slices"
-	"strings"
-	"syscall"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/sealmilter/sealmilter/internal/admin"
 	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/plain"
+	"github.com/sealmilter/sealmilter/internal/problem"
 )
 
 // adminFlags say where the daemon's admin socket is.
@@ -35,7 +29,7 @@ func (f *adminFlags) address() (string, error) {
 	if f.socket != "" {
 		at, err := config.ParseAddress(f.socket)
 		if err != nil || at.Network != "unix" {
-			return "", &failure{err: fmt.Errorf("--socket: %q is no unix socket", f.socket), hint: "unix:/run/sealmilter/admin.sock", code: exitUsage}
+			return "", usage("unix:/run/sealmilter/admin.sock", "--socket: %q is no unix socket", f.socket)
 		}
 		return at.Addr, nil
 	}
@@ -44,47 +38,9 @@ func (f *adminFlags) address() (string, error) {
 		cfg = config.Default()
 	}
 	if cfg.Admin.Addr == "" {
-		return "", fail("set admin: unix:/run/sealmilter/admin.sock and restart the daemon", "the configuration has no admin socket")
+		return "", problem.Fail("set admin: unix:/run/sealmilter/admin.sock and restart the daemon", "the configuration has no admin socket")
 	}
 	return cfg.Admin.Addr, nil
-}
-
-// ask sends one request to the daemon and decodes its answer into out.
-func (f *adminFlags) ask(ctx context.Context, method, path string, out any) error {
-	addr, err := f.address()
-	if err != nil {
-		return err
-	}
-	client := http.Client{Timeout: reloadTime, Transport: &http.Transport{DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			var d net.Dialer
-			return d.DialContext(ctx, "unix", addr)
-		}}}
-	req, err := http.NewRequestWithContext(ctx, method, "http://sealmilter"+path, nil)
-	if err != nil {
-		return err
-	}
-	resp, err := client.Do(req)
-	switch {
-	case errors.Is(err, fs.ErrPermission):
-		return fail("run it as root (sudo)", "the admin socket %s refuses us", addr)
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return fail("systemctl status sealmilter; or name its configuration with --config", "no daemon listens at %s", addr)
-	case err != nil:
-		return fail("", "%w", err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, 64<<20))
-	if err == nil && resp.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s", resp.Status, strings.TrimSpace(string(body)))
-	}
-	if err == nil {
-		err = json.Unmarshal(body, out)
-	}
-	if err != nil {
-		return fail("", "the daemon's answer: %w", err)
-	}
-	return nil
 }
 
 func newStatus() *cobra.Command {
@@ -99,19 +55,23 @@ daemon, when it runs with an older configuration because the file is bad, or whe
 a key does not prove itself.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var r statusReport
-			if err := f.ask(cmd.Context(), http.MethodGet, "/status", &r); err != nil {
+			addr, err := f.address()
+			if err != nil {
+				return err
+			}
+			r, err := admin.Client{Socket: addr}.Status(cmd.Context())
+			if err != nil {
 				return err
 			}
 			if asJSON {
 				if err := printJSON(cmd, r); err != nil {
 					return err
 				}
-			} else if err := r.print(cmd.OutOrStdout()); err != nil {
+			} else if err := printStatus(cmd.OutOrStdout(), &r); err != nil {
 				return err
 			}
-			if !r.healthy() {
-				return errShown
+			if !r.Healthy() {
+				return problem.ErrShown
 			}
 			return nil
 		},
@@ -121,11 +81,7 @@ a key does not prove itself.`,
 	return cmd
 }
 
-func (r *statusReport) healthy() bool {
-	return !r.Degraded && !slices.ContainsFunc(r.Keys, func(k keyInfo) bool { return k.Proof != "ok" && k.Proof != proofPending })
-}
-
-func (r *statusReport) print(w io.Writer) error {
+func printStatus(w io.Writer, r *admin.Status) error {
 	state := "running"
 	if r.Degraded {
 		state = "DEGRADED: " + plain.Text(r.Config) + " is bad, and what worked before is in use"
@@ -141,7 +97,7 @@ func (r *statusReport) print(w io.Writer) error {
 		line(w, "no key", d+": its mail goes out unsigned; sealmilter keys new "+d)
 	}
 	for _, p := range r.Problems {
-		line(w, p.Severity, p.Place+": "+p.Message)
+		line(w, string(p.Severity), p.Place+": "+p.Message)
 	}
 	fmt.Fprintln(w)
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -179,8 +135,12 @@ and prints what was wrong with them. A bad configuration changes nothing: the ol
 one stays in use, and the exit code is 1.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var r reloadReport
-			if err := f.ask(cmd.Context(), http.MethodPost, "/reload", &r); err != nil {
+			addr, err := f.address()
+			if err != nil {
+				return err
+			}
+			r, err := admin.Client{Socket: addr}.Reload(cmd.Context())
+			if err != nil {
 				return err
 			}
 			if asJSON {
@@ -189,14 +149,14 @@ one stays in use, and the exit code is 1.`,
 				}
 			} else {
 				for _, p := range r.Problems {
-					printFound(cmd.ErrOrStderr(), p)
+					problem.Print(cmd.ErrOrStderr(), p)
 				}
 			}
 			switch {
 			case !r.OK && asJSON:
-				return errShown
+				return problem.ErrShown
 			case !r.OK:
-				return fail("correct what is wrong, then reload again", "nothing was reloaded: the old configuration stays in use")
+				return problem.Fail("correct what is wrong, then reload again", "nothing was reloaded: the old configuration stays in use")
 			case !asJSON:
 				fmt.Fprintln(cmd.OutOrStdout(), "reloaded")
 			}

@@ -12,8 +12,10 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/sealmilter/sealmilter/internal/admin"
 	"github.com/sealmilter/sealmilter/internal/doctor"
 	"github.com/sealmilter/sealmilter/internal/plain"
+	"github.com/sealmilter/sealmilter/internal/problem"
 )
 
 // evil sets the title, moves up, turns the direction, and fakes a line of ours.
@@ -45,15 +47,15 @@ func TestAnswersOfTheDaemonOnTheTerminal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	problems := []checkProblem{{evil, evil, evil, evil}}
+	problems := []problem.Problem{{Severity: evil, Place: evil, Message: evil, Hint: evil}}
 	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var answer any = statusReport{
+		var answer any = admin.Status{
 			Version: evil, AuthservID: evil, Config: evil, Running: evil, Degraded: true, Started: time.Now(),
 			Listeners: []string{evil}, Keyless: []string{evil}, Problems: problems, Counters: map[string]float64{evil: 1},
-			Keys: []keyInfo{{Domain: evil, Selector: evil, Algorithm: evil, Path: evil, Proof: evil}},
+			Keys: []admin.Key{{Domain: evil, Selector: evil, Algorithm: evil, Path: evil, Proof: evil}},
 		}
 		if r.Method == http.MethodPost {
-			answer = reloadReport{Problems: problems}
+			answer = admin.Reload{Problems: problems}
 		}
 		_ = json.NewEncoder(w).Encode(answer)
 	})}

@@ -41,6 +41,12 @@ var forbidden = []struct {
 		"plumbing knows nothing of the rooms"},
 	{[]string{"internal/setup"}, []string{"policy", "auth/spf", "auth/dkim", "auth/dmarc", "auth/iprev", "internal/dnsclient", "internal/telemetry", "internal/doctor", "cmd"},
 		"it changes a host and judges no mail; what the commands share comes from cmd"},
+	{[]string{"internal/problem"}, []string{"auth", "policy", "keys", "milter", "internal/config", "cmd"}, "what is wrong is told in one form, whatever it is about"},
+	{[]string{"internal/assemble", "internal/proof", "internal/inspect"}, []string{"internal/service", "internal/setup", "cmd"},
+		"they make and look, and start nothing"},
+	{[]string{"internal/admin"}, []string{"auth", "policy", "milter", "internal/config", "internal/service", "cmd"}, "the answers of a daemon do not depend on how it runs"},
+	{[]string{"internal/service"}, []string{"policy", "auth/spf", "auth/dkim", "auth/dmarc", "auth/iprev", "internal/setup", "internal/doctor", "cmd"},
+		"nothing is decided in it"},
 	{[]string{"internal/doctor"}, []string{"policy", "milter", "internal/config", "internal/dnsclient", "std:os", "std:os/exec", "cmd"},
 		"a finding can be replayed from a zone and the MTA's text"},
 }

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"sync"
 	"syscall"
+
+	"github.com/sealmilter/sealmilter/internal/problem"
 )
 
 // mtaUsers are the users as whom Postfix, Sendmail and Exim talk to a milter.
@@ -48,7 +50,7 @@ func NewPeers(names []string) (*Peers, error) {
 	for _, n := range names {
 		uid, err := lookup(n)
 		if err != nil {
-			return nil, &Error{fmt.Errorf("socket.peers: %w", err), "name users of this host, see `getent passwd`"}
+			return nil, problem.Fail("name users of this host, see `getent passwd`", "socket.peers: %w", err)
 		}
 		p.allowed[uid] = true
 	}

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/sealmilter/sealmilter/internal/problem"
 )
 
 func TestPeersAdmit(t *testing.T) {
@@ -68,7 +70,7 @@ func TestNewPeers(t *testing.T) {
 	if p, err := NewPeers(nil); err != nil || p.allowed != nil {
 		t.Errorf("%v, %v", p, err)
 	}
-	var e *Error
+	var e *problem.Error
 	if _, err := NewPeers([]string{"no-such-user"}); !errors.As(err, &e) || !strings.Contains(e.Hint, "getent passwd") {
 		t.Errorf("%v", err)
 	}

@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"github.com/sealmilter/sealmilter/internal/problem"
 )
 
 // Options are for unix sockets.
@@ -26,15 +28,6 @@ type Options struct {
 	DefaultGroup string
 }
 
-// Error carries a hint for the admin.
-type Error struct {
-	Err  error
-	Hint string
-}
-
-func (e *Error) Error() string { return e.Err.Error() }
-func (e *Error) Unwrap() error { return e.Err }
-
 // Listen opens a socket. network is "unix" (address is a path) or "tcp". Where the
 // path is a link of root's or of our own, the socket is made where that leads: so
 // the folder of the path can be root's, and the socket's ours.
@@ -42,7 +35,7 @@ func Listen(network, address string, opt Options) (net.Listener, error) {
 	if network != "unix" {
 		l, err := net.Listen(network, address)
 		if errors.Is(err, syscall.EADDRINUSE) {
-			return nil, &Error{err, "another program listens there: see `ss -ltnp`"}
+			return nil, &problem.Error{Err: err, Hint: "another program listens there: see `ss -ltnp`"}
 		}
 		return l, err
 	}
@@ -55,7 +48,7 @@ func Listen(network, address string, opt Options) (net.Listener, error) {
 		l, err = net.Listen("unix", address)
 	}
 	if err != nil {
-		return nil, &Error{fmt.Errorf("cannot open the socket %s: %w", address, err), hint(address, err)}
+		return nil, &problem.Error{Err: fmt.Errorf("cannot open the socket %s: %w", address, err), Hint: hint(address, err)}
 	}
 	ul := l.(*net.UnixListener)
 	ul.SetUnlinkOnClose(false)
@@ -104,12 +97,12 @@ func removeStale(path string) error {
 		return err
 	}
 	if st.Mode().Type() != fs.ModeSocket {
-		return &Error{fmt.Errorf("%s exists and is not a socket", path), "remove it, or choose another path in listen"}
+		return &problem.Error{Err: fmt.Errorf("%s exists and is not a socket", path), Hint: "remove it, or choose another path in listen"}
 	}
 	c, err := net.DialTimeout("unix", path, time.Second)
 	if err == nil {
 		c.Close()
-		return &Error{fmt.Errorf("another process serves the socket %s", path), "is sealmilter running already? see `ss -lxp`"}
+		return &problem.Error{Err: fmt.Errorf("another process serves the socket %s", path), Hint: "is sealmilter running already? see `ss -lxp`"}
 	}
 	if !errors.Is(err, syscall.ECONNREFUSED) {
 		return fmt.Errorf("cannot tell whether %s is in use: %w", path, err)
@@ -156,7 +149,7 @@ func (l *listener) permit(opt Options) error {
 		return err
 	}
 	if sys, ok := st.Sys().(*syscall.Stat_t); !ok || st.Mode().Type() != fs.ModeSocket || int(sys.Uid) != os.Geteuid() {
-		return &Error{fmt.Errorf("%s is not the socket that was made there a moment ago", l.path), "the folder must be writable for the user that runs sealmilter alone"}
+		return &problem.Error{Err: fmt.Errorf("%s is not the socket that was made there a moment ago", l.path), Hint: "the folder must be writable for the user that runs sealmilter alone"}
 	}
 	if group != "" {
 		if err := chgrp(f, group); err != nil && !optional {
@@ -177,7 +170,7 @@ const oPath = 0x200000
 func chgrp(f *os.File, group string) error {
 	g, err := user.LookupGroup(group)
 	if err != nil {
-		return &Error{fmt.Errorf("socket.group: %w", err), "name a group of this host, see `getent group`"}
+		return &problem.Error{Err: fmt.Errorf("socket.group: %w", err), Hint: "name a group of this host, see `getent group`"}
 	}
 	gid, err := strconv.Atoi(g.Gid)
 	if err != nil {
@@ -185,8 +178,7 @@ func chgrp(f *os.File, group string) error {
 	}
 	// AT_EMPTY_PATH: the descriptor itself.
 	if err := syscall.Fchownat(int(f.Fd()), "", -1, gid, atEmptyPath); err != nil {
-		return &Error{fmt.Errorf("cannot give %s to group %s: %w", f.Name(), group, err),
-			"run sealmilter as root, or as a member of the group: usermod -a -G " + group + " sealmilter"}
+		return &problem.Error{Err: fmt.Errorf("cannot give %s to group %s: %w", f.Name(), group, err), Hint: "run sealmilter as root, or as a member of the group: usermod -a -G " + group + " sealmilter"}
 	}
 	return nil
 }

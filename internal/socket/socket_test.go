@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/sealmilter/sealmilter/internal/problem"
 )
 
 func TestUnixSocketHasItsModeAndGoesWhenClosed(t *testing.T) {
@@ -59,7 +61,7 @@ func TestWhatIsNotOursStays(t *testing.T) {
 	}
 	for path, want := range map[string]string{served: "another process", file: "not a socket"} {
 		_, err := Listen("unix", path, Options{})
-		var e *Error
+		var e *problem.Error
 		if !errors.As(err, &e) || !strings.Contains(err.Error(), want) || e.Hint == "" {
 			t.Errorf("%s: %v", path, err)
 		}

@@ -110,22 +110,30 @@ func goOn(act *gomilter.Action, err error) error {
 	return nil
 }
 
-// Send runs one message through the milter.
-func (s *Session) Send(m Message) (Answer, error) {
+// Begin opens a transaction: MAIL and RCPT. Send does it for itself.
+func (s *Session) Begin(m Message) error {
 	var macros []string
 	if m.AuthUser != "" {
 		macros = append(macros, "{auth_type}", "PLAIN", "{auth_authen}", m.AuthUser)
 	}
 	if err := s.s.Macros(gomilter.CodeMail, macros...); err != nil {
-		return Answer{}, err
+		return err
 	}
 	if err := goOn(s.s.Mail(m.MailFrom, nil)); err != nil {
-		return Answer{}, err
+		return err
 	}
 	for _, to := range m.RcptTo {
 		if err := goOn(s.s.Rcpt(to, nil)); err != nil {
-			return Answer{}, err
+			return err
 		}
+	}
+	return nil
+}
+
+// Send runs one message through the milter.
+func (s *Session) Send(m Message) (Answer, error) {
+	if err := s.Begin(m); err != nil {
+		return Answer{}, err
 	}
 	fields, body := split(m.Raw)
 	for _, f := range fields {

@@ -1,12 +1,14 @@
-package main
+// Package assemble turns a configuration into the parts that it describes: the
+// keys, the resolver, what the milter server runs. It is the one place that knows
+// how; it opens no socket and starts nothing that outlives what it returns.
+package assemble
 
 import (
-	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sealmilter/sealmilter/auth"
 	"github.com/sealmilter/sealmilter/auth/dkim"
@@ -14,20 +16,22 @@ import (
 	"github.com/sealmilter/sealmilter/internal/asuser"
 	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/dnsclient"
+	"github.com/sealmilter/sealmilter/internal/problem"
 	"github.com/sealmilter/sealmilter/internal/telemetry"
 	"github.com/sealmilter/sealmilter/keys"
 	"github.com/sealmilter/sealmilter/milter"
 )
 
-// app is what outlives a configuration.
-type app struct {
-	log      *slog.Logger
-	metrics  *telemetry.Metrics
-	resolver resolve.Resolver
+// Parts are what a Setup needs beside the configuration.
+type Parts struct {
+	Keys     *keys.Store
+	Resolver resolve.Resolver
+	Log      *slog.Logger
+	Metrics  *telemetry.Metrics // nil: nobody counts
 }
 
-// setup turns a configuration and its keys into what the server runs.
-func (a *app) setup(cfg *config.Config, store *keys.Store) *milter.Setup {
+// Setup is what the server runs from cfg on.
+func Setup(cfg *config.Config, p Parts) *milter.Setup {
 	header, body, _ := strings.Cut(cfg.Sign.Canonicalization, "/")
 	set := &milter.Setup{
 		AuthservID: cfg.AuthservID,
@@ -47,9 +51,9 @@ func (a *app) setup(cfg *config.Config, store *keys.Store) *milter.Setup {
 			BodyCanon:   dkim.Canonicalization(body),
 			Expire:      cfg.Sign.Expire,
 		},
-		Keys: store,
+		Keys: p.Keys,
 		Auth: &auth.Authenticator{
-			Resolver:      a.resolver,
+			Resolver:      p.Resolver,
 			SPF:           cfg.Verify.SPF,
 			DKIM:          cfg.Verify.DKIM,
 			DMARC:         cfg.Verify.DMARC,
@@ -59,8 +63,8 @@ func (a *app) setup(cfg *config.Config, store *keys.Store) *milter.Setup {
 			Timeout:       cfg.Limits.MessageTimeout,
 			MaxSignatures: cfg.Limits.Signatures,
 			Panic: func(method string, value any, stack []byte) {
-				a.metrics.Panic("check")
-				a.log.Error("panic in a check: please report it", "method", method, "panic", value, "stack", string(stack))
+				p.Metrics.Panic("check")
+				p.Log.Error("panic in a check: please report it", "method", method, "panic", value, "stack", string(stack))
 			},
 		},
 		Policy: cfg.Policy.Compiled,
@@ -69,8 +73,8 @@ func (a *app) setup(cfg *config.Config, store *keys.Store) *milter.Setup {
 			HeaderSize:   int(cfg.Limits.HeaderSize),
 			HeaderFields: cfg.Limits.HeaderFields,
 		},
-		Log:     a.log,
-		Metrics: a.metrics,
+		Log:     p.Log,
+		Metrics: p.Metrics,
 	}
 	for _, t := range cfg.Verify.TrustedAuthservIDs {
 		set.TrustedIDs = append(set.TrustedIDs, milter.TrustedID{ID: t.ID, Networks: t.Networks})
@@ -90,7 +94,8 @@ func signedHeaders(cfg *config.Config) []string {
 	return h
 }
 
-func serverConfig(cfg *config.Config) milter.ServerConfig {
+// Server is what of cfg is fixed for the life of a server.
+func Server(cfg *config.Config) milter.ServerConfig {
 	l := cfg.Limits
 	return milter.ServerConfig{
 		Timeouts:      milter.Timeouts{First: l.FirstFrameTimeout, Idle: l.IdleTimeout, Frame: l.FrameTimeout},
@@ -100,9 +105,9 @@ func serverConfig(cfg *config.Config) milter.ServerConfig {
 	}
 }
 
-// loadKeys reads the keys of sign.domains, as the user whose they are. previous is
-// the store in use.
-func loadKeys(cfg *config.Config, previous *keys.Store) (*keys.Store, []keys.Problem) {
+// Keys reads the keys of sign.domains, as the user whose they are. previous is the
+// store in use, nil without one.
+func Keys(cfg *config.Config, previous *keys.Store) (*keys.Store, []keys.Problem) {
 	specs := make([]keys.DomainSpec, 0, len(cfg.Sign.Domains))
 	for _, d := range cfg.Sign.Domains {
 		specs = append(specs, keys.DomainSpec{Name: d.Name, Selectors: d.Selectors, Subdomains: d.Subdomains, Single: cfg.Sign.ViaSES()})
@@ -119,47 +124,38 @@ func loadKeys(cfg *config.Config, previous *keys.Store) (*keys.Store, []keys.Pro
 	return store, problems
 }
 
-func newResolver(cfg config.DNS, m *telemetry.Metrics) (*dnsclient.Client, error) {
+// Resolver asks the servers of cfg. observe is told of each look-up; nil: nobody.
+// Close ends it.
+func Resolver(cfg config.DNS, observe func(qtype, outcome string, took time.Duration)) (*dnsclient.Client, error) {
 	var servers []string
 	for _, s := range cfg.Servers {
 		servers = append(servers, s.String())
 	}
 	c, err := dnsclient.New(dnsclient.Config{
-		Servers: servers, Timeout: cfg.Timeout, CacheSize: cfg.CacheSize, Observe: m.DNS,
+		Servers: servers, Timeout: cfg.Timeout, CacheSize: cfg.CacheSize, Observe: observe,
 	})
 	if err != nil {
-		return nil, fail("set dns.servers, for example [\"127.0.0.1:53\"]", "%w", err)
+		return nil, problem.Fail("set dns.servers, for example [\"127.0.0.1:53\"]", "%w", err)
 	}
 	return c, nil
 }
 
-// readConfig loads the file at path and prints every problem.
-func readConfig(path string, stderr io.Writer) (*config.Config, error) {
-	cfg, problems := config.Load(path)
-	for _, p := range problems {
-		printProblem(stderr, p)
+// ZoneOrDNS asks the DNS, or a zone file in its place where one is named.
+func ZoneOrDNS(cfg config.DNS, zone string) (resolve.Resolver, func(), error) {
+	if zone != "" {
+		text, err := os.ReadFile(zone)
+		if err != nil {
+			return nil, nil, problem.Fail("", "%w", err)
+		}
+		z, err := resolve.ParseZone(string(text))
+		if err != nil {
+			return nil, nil, problem.Fail("a line is NAME TYPE DATA, as `example.com TXT \"v=spf1 -all\"`", "%s: %w", zone, err)
+		}
+		return z, func() {}, nil
 	}
-	if cfg == nil {
-		return nil, errShown
+	c, err := Resolver(cfg, nil)
+	if err != nil {
+		return nil, nil, err
 	}
-	return cfg, nil
-}
-
-// printProblem prints a problem as all errors of the command line are.
-func printProblem(w io.Writer, p config.Problem) {
-	word := "error"
-	if p.Severity == config.Warning {
-		word = "warning"
-	}
-	place := p.File
-	if p.Line > 0 {
-		place = fmt.Sprintf("%s:%d", p.File, p.Line)
-	}
-	printFound(w, checkProblem{word, place, p.Message, p.Hint})
-}
-
-// exists reports whether there is a file at path, as far as we may know.
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return !os.IsNotExist(err)
+	return c, c.Close, nil
 }

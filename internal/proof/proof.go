@@ -1,4 +1,6 @@
-package main
+// Package proof has a second implementation of DKIM verify what a key signs,
+// before the key is trusted with mail.
+package proof
 
 import (
 	"fmt"
@@ -14,9 +16,9 @@ import (
 // proofBody exercises what canonicalisation does: white space, empty lines.
 const proofBody = "This message proves a key.  \r\n\r\n two\t lines \r\n\r\n\r\n"
 
-// prove signs a sample message with the key, and has a second implementation
+// Key signs a sample message with the key, and has a second implementation
 // verify it against the record that the key's owner is told to publish.
-func prove(k *keys.Key) error {
+func Key(k *keys.Key) error {
 	fields := header.Fields{
 		{Name: "From", Value: " <postmaster@" + k.Domain + ">"},
 		{Name: "To", Value: " <postmaster@" + k.Domain + ">"},

@@ -1,0 +1,60 @@
+package service
+
+import (
+	"log/slog"
+	"reflect"
+
+	"github.com/sealmilter/sealmilter/internal/assemble"
+	"github.com/sealmilter/sealmilter/internal/config"
+	"github.com/sealmilter/sealmilter/internal/dnsclient"
+	"github.com/sealmilter/sealmilter/internal/problem"
+	"github.com/sealmilter/sealmilter/internal/telemetry"
+	"github.com/sealmilter/sealmilter/keys"
+	"github.com/sealmilter/sealmilter/milter"
+)
+
+// running is one configuration with all that was made of it: what a reload
+// replaces, as a whole. It is not changed once it is built.
+type running struct {
+	cfg      *config.Config
+	path     string // the file that it was read from
+	degraded bool   // ... is not the one that was asked for
+	store    *keys.Store
+	trouble  []keys.Problem
+	resolver *dnsclient.Client
+	setup    *milter.Setup
+}
+
+// build makes what cfg describes. It touches nothing of prev, which is in use
+// and nil at the start.
+func build(cfg *config.Config, prev *running, log *slog.Logger, m *telemetry.Metrics) (*running, error) {
+	r := &running{cfg: cfg}
+	var used *keys.Store
+	// A resolver that is replaced is not closed: a client may keep a transaction
+	// open for as long as it likes, and its checks would end as temperror. It
+	// owns nothing but questions of a few seconds. Where nothing changed it
+	// stays, with what it knows.
+	if prev != nil {
+		used = prev.store
+		if reflect.DeepEqual(prev.cfg.DNS, cfg.DNS) {
+			r.resolver = prev.resolver
+		}
+	}
+	if r.resolver == nil {
+		var err error
+		if r.resolver, err = assemble.Resolver(cfg.DNS, m.DNS); err != nil {
+			return nil, err
+		}
+	}
+	if r.store, r.trouble = assemble.Keys(cfg, used); r.store == nil {
+		return nil, problem.Fail("", "%s: %s", r.trouble[0].Path, r.trouble[0].Message)
+	}
+	r.setup = assemble.Setup(cfg, assemble.Parts{Keys: r.store, Resolver: r.resolver, Log: log, Metrics: m})
+	return r, nil
+}
+
+// sameSockets: what only a restart can change is as it was.
+func sameSockets(a, b *config.Config) bool {
+	return reflect.DeepEqual(a.Listen, b.Listen) && reflect.DeepEqual(a.Socket, b.Socket) && a.Admin == b.Admin &&
+		a.Metrics == b.Metrics && a.Log.Format == b.Log.Format && assemble.Server(a) == assemble.Server(b)
+}

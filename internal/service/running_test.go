@@ -1,0 +1,66 @@
+package service
+
+import (
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/sealmilter/sealmilter/internal/config"
+	"github.com/sealmilter/sealmilter/internal/telemetry"
+)
+
+// A reload leaves the resolver alone that open transactions ask: closed, it
+// would turn their checks into temperrors, which are let through.
+func TestBuildKeepsTheResolver(t *testing.T) {
+	log, m := slog.New(slog.DiscardHandler), telemetry.NewMetrics("test")
+	cfg := config.Default()
+	cfg.AuthservID = "mail.example.com"
+	cfg.DNS.Timeout = time.Second
+	first, err := build(cfg, nil, log, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.resolver.Close()
+	again := *cfg
+	second, err := build(&again, first, log, m)
+	if err != nil || second.resolver != first.resolver {
+		t.Errorf("%v, another resolver for the same servers", err)
+	}
+	again.DNS.Timeout = 2 * time.Second
+	third, err := build(&again, first, log, m)
+	if err != nil || third.resolver == first.resolver {
+		t.Errorf("%v, the same resolver for another time-out", err)
+	}
+	third.resolver.Close()
+	if first.cfg.DNS.Timeout != time.Second || first.setup == second.setup {
+		t.Error("what is in use was touched")
+	}
+}
+
+// TestSameSockets: each of what only a restart changes is told.
+func TestSameSockets(t *testing.T) {
+	for name, change := range map[string]func(*config.Config){
+		"listen":      func(c *config.Config) { c.Listen = append(c.Listen, c.Listen[0]) },
+		"direction":   func(c *config.Config) { c.Listen = []config.Listener{{Addr: c.Listen[0].Addr, Direction: "outbound"}} },
+		"mode":        func(c *config.Config) { c.Socket.Mode = 0o600 },
+		"peers":       func(c *config.Config) { c.Socket.Peers = []string{"postfix"} },
+		"admin":       func(c *config.Config) { c.Admin.Addr = "/x" },
+		"metrics":     func(c *config.Config) { c.Metrics.Listen = ":1" },
+		"log.format":  func(c *config.Config) { c.Log.Format = "json" },
+		"connections": func(c *config.Config) { c.Limits.Connections++ },
+		"share":       func(c *config.Config) { c.Limits.OutboundShare++ },
+		"packet":      func(c *config.Config) { c.Limits.PacketSize++ },
+		"timeout":     func(c *config.Config) { c.Limits.IdleTimeout++ },
+	} {
+		other := config.Default()
+		change(other)
+		if sameSockets(config.Default(), other) {
+			t.Errorf("%s: a change is not noticed", name)
+		}
+	}
+	other := config.Default()
+	other.Log.Level, other.Limits.Signatures, other.Sign.Expire = "debug", 3, time.Hour
+	if !sameSockets(config.Default(), other) {
+		t.Error("what a reload changes wants a restart")
+	}
+}

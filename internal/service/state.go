@@ -1,0 +1,123 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sealmilter/sealmilter/internal/admin"
+	"github.com/sealmilter/sealmilter/internal/problem"
+	"github.com/sealmilter/sealmilter/keys"
+)
+
+// state is what the daemon tells about itself, and the way in for a reload: the
+// admin socket's Source.
+type state struct {
+	now      func() time.Time
+	counters func() map[string]float64
+
+	mu     sync.Mutex
+	report admin.Status
+	proofs map[string]string // by path of the key
+
+	// reloads reach the goroutine that serves the signals; stopping ends the wait.
+	reloads  chan chan admin.Reload
+	stopping chan struct{}
+}
+
+func newState(o Options, counters func() map[string]float64) *state {
+	return &state{
+		now: o.Now, counters: counters,
+		report: admin.Status{Version: o.Version, PID: os.Getpid(), Started: o.Now(), Config: o.Config,
+			Listeners: []string{}, Keys: []admin.Key{}, Keyless: []string{}, Problems: []problem.Problem{}},
+		proofs:  map[string]string{},
+		reloads: make(chan chan admin.Reload), stopping: make(chan struct{}),
+	}
+}
+
+// runs notes what is in use from now on.
+func (s *state) runs(r *running) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := &s.report
+	p.AuthservID, p.Running, p.Degraded, p.Loaded = r.cfg.AuthservID, r.path, r.degraded, s.now()
+	p.Keys = admin.Describe(r.store.All())
+	for i, k := range r.store.All() {
+		p.Keys[i].Signs = admin.Signs(r.store, k)
+	}
+	p.Keyless = []string{}
+	for _, d := range r.store.Domains() {
+		if len(r.store.Keys(d)) == 0 {
+			p.Keyless = append(p.Keyless, d)
+		}
+	}
+	maps.DeleteFunc(s.proofs, func(path, _ string) bool { // of keys that are gone
+		return !slices.ContainsFunc(p.Keys, func(k admin.Key) bool { return k.Path == path })
+	})
+}
+
+// failed notes that a reload changed nothing.
+func (s *state) failed() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.report.Degraded = true
+}
+
+// proved notes what a key's proof came to.
+func (s *state) proved(k *keys.Key, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.proofs[k.Path()] = admin.Proved
+	if err != nil {
+		s.proofs[k.Path()] = err.Error()
+	}
+}
+
+// problems notes what was wrong with the files when they were read.
+func (s *state) problems(list []problem.Problem) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.report.Problems = list
+}
+
+func (s *state) listeners(addrs []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.report.Listeners = addrs
+}
+
+// Status is a copy of the report as of now.
+func (s *state) Status() admin.Status {
+	counters := s.counters()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.report
+	r.Uptime = int64(s.now().Sub(r.Started) / time.Second)
+	r.Counters = counters
+	r.Keys = slices.Clone(r.Keys)
+	for i := range r.Keys {
+		if r.Keys[i].Proof = s.proofs[r.Keys[i].Path]; r.Keys[i].Proof == "" {
+			r.Keys[i].Proof = admin.ProofPending
+		}
+	}
+	return r
+}
+
+var errStopping = errors.New("the daemon is stopping")
+
+// Reload hands the wish to the goroutine that serves signals.
+func (s *state) Reload(ctx context.Context) (admin.Reload, error) {
+	done := make(chan admin.Reload, 1)
+	select {
+	case s.reloads <- done:
+		return <-done, nil
+	case <-s.stopping:
+		return admin.Reload{}, errStopping
+	case <-ctx.Done():
+		return admin.Reload{}, ctx.Err()
+	}
+}
