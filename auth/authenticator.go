@@ -49,7 +49,7 @@ type Peer struct{ iprev *background[iprev.Result] }
 func (a *Authenticator) Connect(ctx context.Context, ip netip.Addr) *Peer {
 	p := &Peer{}
 	if a.IPRev && ip.IsValid() {
-		c := iprev.Checker{Resolver: resolve.NewBudget(a.Resolver, iprevQuestions)}
+		c := iprev.Checker{Resolver: resolve.NewBudget(resolve.For(a.Resolver, ip), iprevQuestions)}
 		p.iprev = start(ctx, a, "iprev", iprev.Result{Status: iprev.TempError, IP: ip, Err: errPanic},
 			func(ctx context.Context) iprev.Result { return c.Check(ctx, ip) })
 	}
@@ -90,15 +90,17 @@ type Check struct {
 // DMARC record needs, and a p=reject would end as temperror.
 type budgets struct{ spf, dkim, dmarc *resolve.Budget }
 
-func (a *Authenticator) budgets() budgets {
+// budgets for a message from client.
+func (a *Authenticator) budgets(client netip.Addr) budgets {
+	r := resolve.For(a.Resolver, client)
 	forDKIM := max(a.MaxSignatures, 1) // a key each
 	// The policies of all author domains, and the look ahead at MAIL FROM.
 	// Walks for alignment take what is left.
 	forDMARC := max(a.Questions/3, (dmarc.MaxAuthors+1)*dmarc.AuthorQuestions)
 	return budgets{
-		spf:   resolve.NewBudget(a.Resolver, max(a.Questions-forDKIM-forDMARC, 12)),
-		dkim:  resolve.NewBudget(a.Resolver, forDKIM),
-		dmarc: resolve.NewBudget(a.Resolver, forDMARC),
+		spf:   resolve.NewBudget(r, max(a.Questions-forDKIM-forDMARC, 12)),
+		dkim:  resolve.NewBudget(r, forDKIM),
+		dmarc: resolve.NewBudget(r, forDMARC),
 	}
 }
 
@@ -107,7 +109,7 @@ func (a *Authenticator) budgets() budgets {
 // from env until Headers.
 func (a *Authenticator) Begin(ctx context.Context, env *Envelope, peer *Peer) *Check {
 	ctx, cancel := context.WithCancel(ctx)
-	c := &Check{a: a, ctx: ctx, cancel: cancel, env: env, peer: peer, budgets: a.budgets()}
+	c := &Check{a: a, ctx: ctx, cancel: cancel, env: env, peer: peer, budgets: a.budgets(env.ClientIP)}
 	if env.Direction == Inbound {
 		c.startSPF(env.ClientIP, env.Helo)
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -153,3 +154,40 @@ func TestPanicInDKIM(t *testing.T) {
 		t.Errorf("%d panics, %+v, dmarc=%s", panics, r.DKIM, r.DMARC.Status)
 	}
 }
+
+// sharing notes for whom it is asked.
+type sharing struct {
+	resolve.Resolver
+	asked []netip.Addr
+}
+
+func (s *sharing) For(ip netip.Addr) resolve.Resolver {
+	s.asked = append(s.asked, ip)
+	return s.Resolver
+}
+
+// Every question is asked on behalf of the client whose mail makes us ask.
+func TestQuestionsCountForTheirClient(t *testing.T) {
+	s := &sharing{Resolver: resolve.MustZone(spoofZone)}
+	ip := netip.MustParseAddr("192.0.2.66")
+	a := &Authenticator{Resolver: nobodys{share: s}, SPF: true, DKIM: true, DMARC: true, IPRev: true, Questions: 120, Timeout: 10 * time.Second}
+	peer := a.Connect(t.Context(), ip)
+	defer peer.Close()
+	c := a.Begin(t.Context(), &Envelope{Direction: Inbound, ClientIP: ip, Helo: "x.example", MailFrom: "a@attacker.test"}, peer)
+	defer c.Cancel()
+	c.Headers(header.Fields{{Name: "From", Value: " <a@bank.example>"}})
+	if got := c.Finish(); got.SPF == nil || got.DMARC == nil || got.DMARC.Status != dmarc.Fail {
+		t.Errorf("%+v", got)
+	}
+	if want := []netip.Addr{ip, ip}; !slices.Equal(s.asked, want) {
+		t.Errorf("asked for %v, want %v", s.asked, want)
+	}
+}
+
+// nobodys has no resolver of its own: only what For gives out may be asked.
+type nobodys struct {
+	resolve.Resolver // nil
+	share            *sharing
+}
+
+func (n nobodys) For(ip netip.Addr) resolve.Resolver { return n.share.For(ip) }

@@ -50,6 +50,10 @@ func ask[T any](ctx context.Context, b *Budget, typ, name string, f func() (Answ
 	b.mu.Lock()
 	m := b.memo[k]
 	if m == nil {
+		if err := ctx.Err(); err != nil { // nobody waits for the answer
+			b.mu.Unlock()
+			return Answer[T]{}, &Error{Type: typ, Name: name, Err: fmt.Errorf("%w: %w", ErrTemporary, err)}
+		}
 		if b.left <= 0 {
 			b.mu.Unlock()
 			return Answer[T]{}, &Error{Type: typ, Name: name, Err: ErrBudget}

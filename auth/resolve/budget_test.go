@@ -127,6 +127,20 @@ func TestBudgetWaiterHasADeadline(t *testing.T) {
 	}
 }
 
+// Nobody waits for what a check asks that was cancelled.
+func TestBudgetAsksNothingForWhoLeft(t *testing.T) {
+	z := MustZone("x.example TXT text")
+	b := NewBudget(z, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := b.LookupTXT(ctx, "x.example"); !Temporary(err) || len(z.Asked()) != 0 || b.Left() != 1 {
+		t.Errorf("%v, asked %v, %d left", err, z.Asked(), b.Left())
+	}
+	if got := show(b, "TXT x.example"); got != `["text"]` {
+		t.Error(got)
+	}
+}
+
 // A bug below one check must not hang the others that wait for its answer.
 func TestBudgetSurvivesAPanic(t *testing.T) {
 	h := newHeld()

@@ -37,6 +37,24 @@ type Resolver interface {
 	LookupPTR(ctx context.Context, ip netip.Addr) (Answer[string], error)
 }
 
+// Sharer is a Resolver that divides what it can do among the clients whose mail
+// makes it ask, so that nobody's slow zones keep the others waiting.
+type Sharer interface {
+	Resolver
+	// For returns the Resolver for the questions that mail from ip causes. ip is
+	// the SMTP client's, and may be invalid.
+	For(ip netip.Addr) Resolver
+}
+
+// For returns r for the questions that mail from ip causes, r itself when it
+// does not share.
+func For(r Resolver, ip netip.Addr) Resolver {
+	if s, ok := r.(Sharer); ok {
+		return s.For(ip)
+	}
+	return r
+}
+
 // Answer is a positive answer.
 type Answer[T any] struct {
 	Records []T

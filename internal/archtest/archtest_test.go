@@ -58,7 +58,6 @@ var importers = map[string][]string{
 	"github.com/emersion/go-milter":       {"milter", "milter/client"},
 	"github.com/emersion/go-msgauth":      {"internal/secondopinion"},
 	"github.com/maypok86/otter/v2":        {"internal/dnsclient"},
-	"golang.org/x/sync":                   {"internal/dnsclient"},
 	"golang.org/x/net/idna":               {"auth/resolve"},
 	"golang.org/x/net/netutil":            {"internal/socket"},
 	"github.com/prometheus/client_golang": {"internal/telemetry"},

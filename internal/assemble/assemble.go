@@ -124,15 +124,17 @@ func Keys(cfg *config.Config, previous *keys.Store) (*keys.Store, []keys.Problem
 	return store, problems
 }
 
-// Resolver asks the servers of cfg. observe is told of each look-up; nil: nobody.
-// Close ends it.
-func Resolver(cfg config.DNS, observe func(qtype, outcome string, took time.Duration)) (*dnsclient.Client, error) {
+// Resolver asks the servers of cfg. observe is told of each look-up, and state of
+// each question that begins and ends; nil: nobody. Close ends it.
+func Resolver(cfg config.DNS, observe func(qtype, outcome string, took time.Duration),
+	state func(state string, delta int),
+) (*dnsclient.Client, error) {
 	var servers []string
 	for _, s := range cfg.Servers {
 		servers = append(servers, s.String())
 	}
 	c, err := dnsclient.New(dnsclient.Config{
-		Servers: servers, Timeout: cfg.Timeout, CacheSize: cfg.CacheSize, Observe: observe,
+		Servers: servers, Timeout: cfg.Timeout, CacheSize: cfg.CacheSize, Observe: observe, State: state,
 	})
 	if err != nil {
 		return nil, problem.Fail("set dns.servers, for example [\"127.0.0.1:53\"]", "%w", err)
@@ -153,7 +155,7 @@ func ZoneOrDNS(cfg config.DNS, zone string) (resolve.Resolver, func(), error) {
 		}
 		return z, func() {}, nil
 	}
-	c, err := Resolver(cfg, nil)
+	c, err := Resolver(cfg, nil, nil)
 	if err != nil {
 		return nil, nil, err
 	}

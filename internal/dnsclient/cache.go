@@ -106,22 +106,13 @@ func (e *entry) failed(now time.Time) (*entry, string) {
 }
 
 // fetch asks the servers and remembers what they said. It runs once for all
-// that ask q at one time, and owns its own deadline.
-func (c *Client) fetch(q question, collect collector) (e *entry) {
-	if !c.enter() {
-		return &entry{err: fmt.Errorf("%w: the resolver is closed", resolve.ErrTemporary)}
-	}
-	defer c.flying.Done()
+// that ask q at one time, and owns its own deadlines: one for the wait for its
+// turn, and then one for the question, so that a wait never makes a failure of
+// the zone.
+func (c *Client) fetch(ctx context.Context, turn <-chan struct{}, q question, collect collector) (e *entry) {
 	start := c.now()
 	outcome := OutcomeTemporary
-	defer func() {
-		// singleflight would end the process. A bug in reading one answer is a
-		// failure of this question only.
-		if p := recover(); p != nil {
-			e = &entry{err: fmt.Errorf("%w: internal error: %.200s", resolve.ErrTemporary, fmt.Sprint(p))}
-		}
-		c.observe(q.typ(), outcome, c.now().Sub(start))
-	}()
+	defer func() { c.observe(q.typ(), outcome, c.now().Sub(start)) }()
 
 	// A flight that landed between the caller's look into the cache and this
 	// flight's start has the answer.
@@ -129,21 +120,25 @@ func (c *Client) fetch(q question, collect collector) (e *entry) {
 		outcome = o
 		return known
 	}
-	ctx, cancel := context.WithTimeout(c.root, c.timeout)
+	waiting, cancel := context.WithTimeoutCause(ctx, c.timeout, errCrowded)
 	defer cancel()
 	select {
-	case c.slots <- struct{}{}:
-		defer func() { <-c.slots }()
-	case <-ctx.Done():
-		return &entry{err: fmt.Errorf("%w: too many questions in flight", resolve.ErrTemporary)}
-	}
-	r, err := c.ask(ctx, q)
-	now := c.now()
-	if err != nil {
-		e, outcome = c.rememberFailure(q, err, now)
+	case <-turn:
+	case <-waiting.Done():
+		e, outcome = c.gaveUp(q, context.Cause(waiting), c.now())
 		return e
 	}
-	e, outcome = c.remember(q, r, collect, now)
+	asking, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	r, err := c.ask(asking, q)
+	switch {
+	case err == nil:
+		e, outcome = c.remember(q, r, collect, c.now())
+	case ctx.Err() != nil:
+		e, outcome = c.gaveUp(q, context.Cause(ctx), c.now())
+	default:
+		e, outcome = c.rememberFailure(q, err, c.now())
+	}
 	return e
 }
 
@@ -175,17 +170,9 @@ func (c *Client) remember(q question, r reply, collect collector, now time.Time)
 	return e, OutcomeNXDomain
 }
 
-// rememberFailure keeps the last known answer beside the failure. It does not
-// remember that we ourselves gave up.
+// rememberFailure keeps the last known answer beside the failure.
 func (c *Client) rememberFailure(q question, err error, now time.Time) (*entry, string) {
-	if c.root.Err() != nil {
-		return &entry{err: err}, OutcomeTemporary
-	}
-	kept := &entry{failure: err, err: err}
-	if old, ok := c.cache.GetIfPresent(q); ok && !old.expires.IsZero() {
-		copied := *old
-		kept, copied.failure = &copied, err
-	}
+	kept := c.lastKnown(q, err)
 	e, outcome := kept.failed(now)
 	kept.retry = now.Add(failureTTL)
 	if outcome == OutcomeStale {
@@ -193,4 +180,27 @@ func (c *Client) rememberFailure(q question, err error, now time.Time) (*entry, 
 	}
 	c.cache.Set(q, kept)
 	return e, outcome
+}
+
+// gaveUp is the answer of a flight that ended before its servers had their
+// time. That says nothing about the zone, and is not remembered.
+func (c *Client) gaveUp(q question, why error, now time.Time) (*entry, string) {
+	e, outcome := c.lastKnown(q, fmt.Errorf("%w: %w", resolve.ErrTemporary, why)).failed(now)
+	switch {
+	case errors.Is(why, errAbandoned):
+		outcome = OutcomeAbandoned
+	case errors.Is(why, errCrowded) && outcome != OutcomeStale:
+		outcome = OutcomeCrowded
+	}
+	return e, outcome
+}
+
+// lastKnown is what the servers last said about q, with a failure beside it.
+func (c *Client) lastKnown(q question, failure error) *entry {
+	if old, ok := c.cache.GetIfPresent(q); ok && !old.expires.IsZero() {
+		e := *old
+		e.failure = failure
+		return &e
+	}
+	return &entry{failure: failure, err: failure}
 }

@@ -235,7 +235,7 @@ func TestFlightLooksIntoTheCacheAgain(t *testing.T) {
 	if got := lookupAs(t.Context(), c, ""); got != "ok:one" {
 		t.Fatal(got)
 	}
-	if e := c.fetch(question{"a.example", dns.TypeTXT}, nil); e.err != nil || len(f.asked()) != 1 {
+	if e := c.fetch(t.Context(), nil, question{"a.example", dns.TypeTXT}, nil); e.err != nil || len(f.asked()) != 1 {
 		t.Errorf("%v, asked %d times", e.err, len(f.asked()))
 	}
 }
@@ -243,12 +243,15 @@ func TestFlightLooksIntoTheCacheAgain(t *testing.T) {
 // A bug in reading an answer must not end the process.
 func TestPanicInAFlightIsTemporary(t *testing.T) {
 	c := newClient(t, Config{}, newFake(t, withoutTCP, serving(t, "one")))
-	e := c.fetch(question{"a.example", dns.TypeTXT}, func([]dns.RR) (any, int, int) { panic("a bug") })
-	if kind(e.err) != "temporary" || !strings.Contains(e.err.Error(), "a bug") {
-		t.Error(e.err)
+	e, err := c.find(t.Context(), question{"a.example", dns.TypeTXT}, func([]dns.RR) (any, int, int) { panic("a bug") })
+	if err != nil || kind(e.err) != "temporary" || !strings.Contains(e.err.Error(), "a bug") {
+		t.Error(e, err)
 	}
 	if got := lookupAs(t.Context(), c, ""); got != "ok:one" {
 		t.Errorf("afterwards: %s", got)
+	}
+	if free := c.flights.slots.free; free != MaxInFlight {
+		t.Errorf("%d places are free", free)
 	}
 }
 

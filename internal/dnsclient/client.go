@@ -19,13 +19,11 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/maypok86/otter/v2"
 	"github.com/miekg/dns"
-	"golang.org/x/sync/singleflight"
 
 	"github.com/sealmilter/sealmilter/auth/resolve"
 )
@@ -39,7 +37,7 @@ type Config struct {
 	// ResolvConf is the file to read when Servers is empty; "": /etc/resolv.conf.
 	ResolvConf string
 	// Timeout is for one question: all servers, retries, TCP and CNAMEs
-	// included. 0: 3 s.
+	// included. It may wait as long before that for its turn (slots.go). 0: 3 s.
 	Timeout time.Duration
 	// CacheSize bounds the cache in units of 512 bytes of records; an ordinary
 	// answer takes one. 0: 10,000.
@@ -54,7 +52,16 @@ type Config struct {
 	// the Outcome constants) and how long it took. nil: nobody. It is called
 	// from many goroutines.
 	Observe func(qtype, outcome string, d time.Duration)
+	// State is told how many questions more (1) or fewer (-1) are in one of the
+	// two states of those in flight. nil: nobody. It must not call the client.
+	State func(state string, delta int)
 }
+
+// The states that Config.State is told.
+const (
+	StateWaiting = "waiting" // for its turn
+	StateAsked   = "asked"   // a server; it has a socket
+)
 
 // The outcomes that Config.Observe is told.
 const (
@@ -64,20 +71,30 @@ const (
 	OutcomeTemporary = "temporary" // asked, or asked a moment ago: no server knew
 	OutcomeStale     = "stale"     // no server knew, an expired answer was used
 	OutcomeCached    = "cached"    // not asked: the cache knew
+	OutcomeAbandoned = "abandoned" // nobody waited for the answer any more
+	OutcomeCrowded   = "crowded"   // too many questions of its client, or of all, were in flight
 )
 
 const (
 	defaultTimeout   = 3 * time.Second
 	defaultCacheSize = 10_000
 	// MaxInFlight bounds the sockets that are open at one time, so that slow
-	// zones never use up the file descriptors that MTAs connect to. It is more
-	// than the messages that Postfix hands over at once by default (100 smtpd)
-	// can ask together: nobody's slow zone turns others' checks into temperror.
+	// zones never use up the file descriptors that MTAs connect to. A message
+	// asks 16 questions at a time at most (8 keys, 6 policies, SPF, the client's
+	// name): the half that one client may have (slots.go) is more than the 50
+	// connections that Postfix allows one client by default can ask together, and
+	// all of it more than its 100 smtpd processes can.
 	MaxInFlight = 2048
+	// maxPatience is how long a question may keep others waiting. Most answers
+	// that come at all come sooner, and those who wait have time left to ask.
+	maxPatience = time.Second
 )
 
 // Client is a resolve.Resolver with a cache. It is safe for concurrent use.
+// What it is asked itself is caused by nobody's mail; see For.
 type Client struct {
+	view
+
 	servers *serverList
 	timeout time.Duration
 	trustAD bool
@@ -85,18 +102,24 @@ type Client struct {
 	observe func(qtype, outcome string, d time.Duration)
 
 	cache   *otter.Cache[question, *entry]
-	flights singleflight.Group
-	slots   chan struct{}
+	flights *flights
 	first   atomic.Uint32 // index of the server that answered last
-
-	root   context.Context // of the questions in flight; ends with Close
-	stop   context.CancelFunc
-	mu     sync.Mutex // guards closed against flying.Add
-	closed bool
-	flying sync.WaitGroup
 }
 
-var _ resolve.Resolver = (*Client)(nil)
+// view is the client as one client's mail sees it.
+type view struct {
+	c   *Client
+	who client
+}
+
+var (
+	_ resolve.Resolver = (*Client)(nil)
+	_ resolve.Sharer   = (*Client)(nil)
+)
+
+// For implements resolve.Sharer: a client is the /24 or, with IPv6, the /48 of
+// ip. Addresses that are none are one client together.
+func (c *Client) For(ip netip.Addr) resolve.Resolver { return view{c, clientOf(ip)} }
 
 // New checks cfg and returns a client; nothing is asked yet. A resolv.conf
 // that is missing or names no server means the servers on this host, as
@@ -121,6 +144,10 @@ func New(cfg Config) (*Client, error) {
 	if observe == nil {
 		observe = func(string, string, time.Duration) {}
 	}
+	state := cfg.State
+	if state == nil {
+		state = func(string, int) {}
+	}
 	c := &Client{
 		servers: servers,
 		timeout: cmp.Or(cfg.Timeout, defaultTimeout),
@@ -128,21 +155,15 @@ func New(cfg Config) (*Client, error) {
 		now:     now,
 		observe: observe,
 		cache:   cache,
-		slots:   make(chan struct{}, MaxInFlight),
 	}
-	c.root, c.stop = context.WithCancel(context.Background())
+	c.view.c = c
+	c.flights = newFlights(MaxInFlight, min(maxPatience, c.timeout/3), state)
 	return c, nil
 }
 
 // Close abandons the questions in flight and waits for their goroutines.
 // After it, what the cache does not know is ErrTemporary.
-func (c *Client) Close() {
-	c.mu.Lock()
-	c.closed = true
-	c.mu.Unlock()
-	c.stop()
-	c.flying.Wait()
-}
+func (c *Client) Close() { c.flights.close() }
 
 // Servers returns the servers that are asked at present, first one first.
 func (c *Client) Servers() []string {
@@ -154,39 +175,39 @@ func (c *Client) Servers() []string {
 }
 
 // LookupTXT implements resolve.Resolver.
-func (c *Client) LookupTXT(ctx context.Context, name string) (resolve.Answer[string], error) {
-	return lookup(ctx, c, name, dns.TypeTXT, readTXT)
+func (v view) LookupTXT(ctx context.Context, name string) (resolve.Answer[string], error) {
+	return lookup(ctx, v, name, dns.TypeTXT, readTXT)
 }
 
 // LookupA implements resolve.Resolver.
-func (c *Client) LookupA(ctx context.Context, name string) (resolve.Answer[netip.Addr], error) {
-	return lookup(ctx, c, name, dns.TypeA, readA)
+func (v view) LookupA(ctx context.Context, name string) (resolve.Answer[netip.Addr], error) {
+	return lookup(ctx, v, name, dns.TypeA, readA)
 }
 
 // LookupAAAA implements resolve.Resolver. A v4-mapped address stays one: it is
 // what the record says.
-func (c *Client) LookupAAAA(ctx context.Context, name string) (resolve.Answer[netip.Addr], error) {
-	return lookup(ctx, c, name, dns.TypeAAAA, readAAAA)
+func (v view) LookupAAAA(ctx context.Context, name string) (resolve.Answer[netip.Addr], error) {
+	return lookup(ctx, v, name, dns.TypeAAAA, readAAAA)
 }
 
 // LookupMX implements resolve.Resolver.
-func (c *Client) LookupMX(ctx context.Context, name string) (resolve.Answer[resolve.MX], error) {
-	a, err := lookup(ctx, c, name, dns.TypeMX, readMX)
+func (v view) LookupMX(ctx context.Context, name string) (resolve.Answer[resolve.MX], error) {
+	a, err := lookup(ctx, v, name, dns.TypeMX, readMX)
 	slices.SortStableFunc(a.Records, func(x, y resolve.MX) int { return cmp.Compare(x.Preference, y.Preference) })
 	return a, err
 }
 
 // LookupPTR implements resolve.Resolver.
-func (c *Client) LookupPTR(ctx context.Context, ip netip.Addr) (resolve.Answer[string], error) {
+func (v view) LookupPTR(ctx context.Context, ip netip.Addr) (resolve.Answer[string], error) {
 	if !ip.IsValid() {
 		return resolve.Answer[string]{}, &resolve.Error{Type: "PTR", Name: ip.String(), Err: resolve.ErrNXDomain}
 	}
-	return lookup(ctx, c, resolve.ReverseName(ip), dns.TypePTR, readPTR)
+	return lookup(ctx, v, resolve.ReverseName(ip), dns.TypePTR, readPTR)
 }
 
 // lookup answers from the cache or asks; read makes a T of a record, or says
 // that this one cannot be represented.
-func lookup[T comparable](ctx context.Context, c *Client, name string, qtype uint16, read func(dns.RR) (T, bool)) (resolve.Answer[T], error) {
+func lookup[T comparable](ctx context.Context, v view, name string, qtype uint16, read func(dns.RR) (T, bool)) (resolve.Answer[T], error) {
 	q := question{lower(strings.TrimSuffix(name, ".")), qtype}
 	fail := func(err error) (resolve.Answer[T], error) {
 		return resolve.Answer[T]{}, &resolve.Error{Type: dns.TypeToString[qtype], Name: name, Err: err}
@@ -194,7 +215,7 @@ func lookup[T comparable](ctx context.Context, c *Client, name string, qtype uin
 	if err := resolve.CheckName(q.name); err != nil {
 		return fail(fmt.Errorf("%w: %w", resolve.ErrNXDomain, err))
 	}
-	e, err := c.find(ctx, q, func(rrs []dns.RR) (any, int, int) { return collect(rrs, read) })
+	e, err := v.find(ctx, q, func(rrs []dns.RR) (any, int, int) { return collect(rrs, read) })
 	if err != nil {
 		return fail(err)
 	}
@@ -205,7 +226,7 @@ func lookup[T comparable](ctx context.Context, c *Client, name string, qtype uin
 	if !ok || len(records) == 0 {
 		return fail(fmt.Errorf("%w: no usable entry", resolve.ErrTemporary))
 	}
-	return resolve.Answer[T]{Records: slices.Clone(records), TTL: max(e.expires.Sub(c.now()), 0), Secure: e.secure}, nil
+	return resolve.Answer[T]{Records: slices.Clone(records), TTL: max(e.expires.Sub(v.c.now()), 0), Secure: e.secure}, nil
 }
 
 // collector turns records into a slice of the wanted type, its length, and
@@ -213,32 +234,16 @@ func lookup[T comparable](ctx context.Context, c *Client, name string, qtype uin
 type collector func([]dns.RR) (records any, n, size int)
 
 // find returns the entry for q from the cache, or from a flight that all who
-// ask for q at this moment share. The flight is the client's: a caller whose
-// ctx ends leaves, and the others get their answer.
-func (c *Client) find(ctx context.Context, q question, collect collector) (*entry, error) {
+// ask for q at this moment share.
+func (v view) find(ctx context.Context, q question, collect collector) (*entry, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("%w: %w", resolve.ErrTemporary, err)
 	}
-	if e, outcome := c.cached(q, c.now()); e != nil {
-		c.observe(q.typ(), outcome, 0)
+	if e, outcome := v.c.cached(q, v.c.now()); e != nil {
+		v.c.observe(q.typ(), outcome, 0)
 		return e, nil
 	}
-	flight := c.flights.DoChan(q.String(), func() (any, error) { return c.fetch(q, collect), nil })
-	select {
-	case r := <-flight:
-		e, _ := r.Val.(*entry)
-		return e, r.Err
-	case <-ctx.Done():
-		return nil, fmt.Errorf("%w: %w", resolve.ErrTemporary, ctx.Err())
-	}
-}
-
-// enter admits one flight, unless the client is closed.
-func (c *Client) enter() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.closed {
-		c.flying.Add(1)
-	}
-	return !c.closed
+	return v.c.flights.find(ctx, q, v.who, func(ctx context.Context, turn <-chan struct{}) *entry {
+		return v.c.fetch(ctx, turn, q, collect)
+	})
 }

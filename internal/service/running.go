@@ -42,7 +42,7 @@ func build(cfg *config.Config, prev *running, log *slog.Logger, m *telemetry.Met
 	}
 	if r.resolver == nil {
 		var err error
-		if r.resolver, err = assemble.Resolver(cfg.DNS, m.DNS); err != nil {
+		if r.resolver, err = assemble.Resolver(cfg.DNS, m.DNS, m.DNSState); err != nil {
 			return nil, err
 		}
 	}

@@ -24,6 +24,8 @@ type Metrics struct {
 	observed  *prometheus.CounterVec
 	panics    *prometheus.CounterVec
 	dns       *prometheus.HistogramVec
+	inFlight  *prometheus.GaugeVec
+	questions *prometheus.CounterVec
 	reloaded  prometheus.Gauge
 	published *prometheus.GaugeVec
 }
@@ -40,6 +42,8 @@ func NewMetrics(version string) *Metrics {
 		unsigned:  counter("unsigned_total", "Outbound messages that were not signed, by reason.", "reason"),
 		observed:  counter("observed_total", "Matches of rules in observe mode, by rule and the action that was not taken.", "rule", "action"),
 		panics:    counter("panics_total", "Panics that were caught, by place. Each is a bug; the log has its stack.", "where"),
+		inFlight:  gauge("dns_in_flight", "DNS questions that are asked at present, or wait for their client's turn.", "state"),
+		questions: counter("dns_questions_total", "DNS questions that were asked, and of these the ones that had to wait for their client's turn.", "state"),
 		published: gauge("key_published", "1 when the DNS shows the key's record, 0 when it does not.", "domain", "selector"),
 		dns: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "dns_seconds", Help: "DNS look-ups by record type and outcome.",
@@ -51,11 +55,15 @@ func NewMetrics(version string) *Metrics {
 	}
 	build := gauge("build_info", "Always 1.", "version")
 	build.WithLabelValues(label(version)).Set(1)
-	m.registry.MustRegister(m.messages, m.results, m.unsigned, m.observed, m.panics, m.published, m.dns, m.reloaded, build,
+	m.registry.MustRegister(m.messages, m.results, m.unsigned, m.observed, m.panics, m.published, m.dns, m.inFlight, m.questions, m.reloaded, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	// An alert on the first panic needs the zero before it.
 	for _, where := range []string{"session", "message", "check"} {
 		m.panics.WithLabelValues(where)
+	}
+	for _, state := range []string{"waiting", "asked"} {
+		m.DNSState(state, 0)
+		m.questions.WithLabelValues(state)
 	}
 	return m
 }
@@ -117,6 +125,17 @@ func (m *Metrics) Panic(where string) {
 func (m *Metrics) DNS(qtype, outcome string, d time.Duration) {
 	if m != nil {
 		m.dns.WithLabelValues(label(qtype), label(outcome)).Observe(d.Seconds())
+	}
+}
+
+// DNSState counts the questions in flight; its shape is dnsclient's State.
+func (m *Metrics) DNSState(state string, delta int) {
+	if m == nil {
+		return
+	}
+	m.inFlight.WithLabelValues(label(state)).Add(float64(delta))
+	if delta > 0 {
+		m.questions.WithLabelValues(label(state)).Add(float64(delta))
 	}
 }
 

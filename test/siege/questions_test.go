@@ -1,0 +1,191 @@
+package siege
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sealmilter/sealmilter/test/daemon"
+	"github.com/sealmilter/sealmilter/test/faultdns"
+)
+
+// silentZone is the attackers' zone, whose server never answers, and so are
+// the reverse zones of their addresses.
+const silentZone = "silent.example"
+
+func silentZones(name, _ string) faultdns.Fault {
+	if strings.HasSuffix(name, silentZone) || strings.HasSuffix(name, ".198.in-addr.arpa") {
+		return faultdns.Silence
+	}
+	return faultdns.None
+}
+
+// asker is an SMTP client that wants questions asked and no mail delivered.
+type asker struct {
+	t    *testing.T
+	conn net.Conn
+	r    *bufio.Reader
+	rand *rand.Rand
+}
+
+// newAsker greets from an address of its own network 198.18.n.0/24 or, with
+// n 0, of one that all share.
+func newAsker(t *testing.T, d *daemon.Daemon, i, n int) *asker {
+	c, err := net.Dial("unix", d.Socket)
+	if err != nil {
+		t.Error(err)
+		return nil
+	}
+	t.Cleanup(func() { c.Close() })
+	a := &asker{t: t, conn: c, r: bufio.NewReader(c), rand: rand.New(rand.NewPCG(2026, uint64(i)))}
+	// Offers that want an answer to each command: what was answered was done.
+	a.say(offers[1])
+	a.say(Frame('C', fmt.Sprintf("asker.example\x004\x61\xa8198.%d.%d.%d\x00", 18+n>>8, n&255, 1+i%250)))
+	a.say(Frame('H', "asker.example\x00"))
+	return a
+}
+
+// say sends a frame and reads the answer; not ok when the test is over.
+func (a *asker) say(f []byte) bool {
+	if _, err := a.conn.Write(f); err != nil {
+		return false
+	}
+	var head [5]byte
+	if _, err := io.ReadFull(a.r, head[:]); err != nil {
+		return false
+	}
+	n := int(head[0])<<24 | int(head[1])<<16 | int(head[2])<<8 | int(head[3])
+	_, err := a.r.Discard(n - 1)
+	return err == nil
+}
+
+func (a *asker) name() string { return fmt.Sprintf("x%x.%s", a.rand.Uint64(), silentZone) }
+
+// mail begins a transaction: SPF and the DMARC record are asked for.
+func (a *asker) mail() bool { return a.say(Frame('M', "<a@"+a.name()+">\x00")) }
+
+// header sends what makes most questions: signatures and authors.
+func (a *asker) header() bool {
+	ok := true
+	for range 8 {
+		ok = ok && a.say(Frame('L', "DKIM-Signature\x00 v=1; a=ed25519-sha256; c=relaxed/relaxed; d="+a.name()+
+			"; s=s1; h=from; bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=AAAA\x00"))
+	}
+	var from []string
+	for range 5 {
+		from = append(from, "<a@"+a.name()+">")
+	}
+	return ok && a.say(Frame('L', "From\x00 "+strings.Join(from, ", ")+"\x00")) && a.say(Frame('N', ""))
+}
+
+// reset is RSET; an ABORT has no answer.
+func (a *asker) reset() bool {
+	_, err := a.conn.Write(Frame('A', ""))
+	return err == nil
+}
+
+// beside sends honest mail and spoofs while askers are at work: each gets its
+// verdict, and in the full run soon. Afterwards nothing is left of the askers.
+func beside(t *testing.T, more string, n int, network func(i int) int, ask func(ctx context.Context, a *asker)) {
+	const senders = 50
+	mail, err := NewMail(senders)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dns := serve(t, mail.Zone, silentZones)
+	// Every question of a message goes to the server. In the small run those that
+	// hang do so for longer than the test takes.
+	d := start(t, dns.Addr(), fmt.Sprintf("dns: {servers: [%q], cache_size: 1, timeout: %ds}\n", dns.Addr(), pick(30, 3))+more)
+	before, err := d.Goroutines()
+	if err != nil {
+		t.Fatal(err)
+	}
+	load := Load{Socket: d.Socket, Mail: mail, Senders: senders, Workers: 8}
+	run := func() []time.Duration {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		if !*full {
+			cancel() // a message a worker
+		}
+		took, err := load.Run(ctx)
+		if err != nil {
+			t.Error(err)
+		}
+		return took
+	}
+	calm := run()
+	ctx, lift := context.WithCancel(t.Context())
+	var ready, wg sync.WaitGroup
+	for i := range n {
+		ready.Add(1)
+		wg.Go(func() {
+			a := newAsker(t, d, i, network(i))
+			if a == nil {
+				ready.Done()
+				return
+			}
+			ask(ctx, a)
+			ready.Done()
+			for *full && ctx.Err() == nil { // time passes: see pace
+				ask(ctx, a)
+			}
+			<-ctx.Done()
+			a.conn.Close()
+		})
+	}
+	ready.Wait()
+	took := run()
+	lift()
+	wg.Wait()
+	t.Logf("undisturbed: %d messages, p50 %v p99 %v max %v", len(calm), Quantile(calm, .5), Quantile(calm, .99), Quantile(calm, 1))
+	t.Logf("besieged:    %d messages, p50 %v p99 %v max %v; %d packets with questions", len(took), Quantile(took, .5), Quantile(took, .99), Quantile(took, 1), dns.Packets())
+	if p99 := Quantile(took, .99); *full && p99 > 3*time.Second { // one DNS time-out
+		t.Errorf("p99 is %v", p99)
+	}
+	settle(t, d, before)
+	for _, state := range []string{"waiting", "asked"} {
+		if left, err := d.Metric(`sealmilter_dns_in_flight{state="` + state + `"}`); err != nil || left != 0 {
+			t.Errorf("%v questions are %s, %v", left, state, err)
+		}
+	}
+	wantRSS(t, d, 200e6)
+}
+
+// MAIL FROM random names of a silent zone and RSET, 3,000 times a second from
+// one client: what was asked for a transaction ends with it.
+func TestMailResetFlood(t *testing.T) {
+	beside(t, "", 30, func(int) int { return 0 }, func(ctx context.Context, a *asker) {
+		for range 100 {
+			if !a.mail() || !a.reset() || *full && !pause(ctx, 9*time.Millisecond) {
+				return
+			}
+		}
+		a.mail() // and stays
+	})
+}
+
+// More questions that nobody answers than may be in flight, from one client and
+// from as many as there are connections.
+func TestSilentZonesFromOneClient(t *testing.T) {
+	silentMessages(t, func(int) int { return 0 })
+}
+
+func TestSilentZonesFromManyClients(t *testing.T) {
+	silentMessages(t, func(i int) int { return i + 1 })
+}
+
+func silentMessages(t *testing.T, network func(int) int) {
+	beside(t, "limits: {message_timeout: 20s}\n", pick(180, 700), network, func(ctx context.Context, a *asker) {
+		a.reset()
+		if a.mail() && a.header() && *full {
+			pause(ctx, 4*time.Second)
+		}
+	})
+}
