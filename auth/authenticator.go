@@ -104,15 +104,16 @@ func (a *Authenticator) budgets(client netip.Addr) budgets {
 	}
 }
 
-// Begin starts what MAIL FROM allows: SPF, and a look at the DMARC records of
-// the MAIL FROM domain, a good guess at the author's. The header may be missing
-// from env until Headers.
+// Begin starts what MAIL FROM allows: of inbound mail SPF, and a look at the DMARC
+// records of the MAIL FROM domain, a good guess at the author's. The header may be
+// missing from env until Headers.
 func (a *Authenticator) Begin(ctx context.Context, env *Envelope, peer *Peer) *Check {
 	ctx, cancel := context.WithCancel(ctx)
 	c := &Check{a: a, ctx: ctx, cancel: cancel, env: env, peer: peer, budgets: a.budgets(env.ClientIP)}
-	if env.Direction == Inbound {
-		c.startSPF(env.ClientIP, env.Helo)
+	if env.Direction != Inbound {
+		return c // whose mail it is stands in the header
 	}
+	c.startSPF(env.ClientIP, env.Helo)
 	if domain := mailDomain(env.MailFrom); domain != "" {
 		c.prefetch(domain)
 	}
@@ -134,8 +135,12 @@ func (c *Check) startSPF(ip netip.Addr, helo string) {
 
 // Origin gives the first hop outside of our own hosts, found in the Received
 // fields of relayed mail, so that SPF judges the host that the sender's domain
-// knows. Call it before Headers.
-func (c *Check) Origin(ip netip.Addr, helo string) { c.startSPF(ip, helo) }
+// knows, and the questions count for it instead of for our relay. Call it before
+// Headers.
+func (c *Check) Origin(ip netip.Addr, helo string) {
+	c.budgets = c.a.budgets(ip)
+	c.startSPF(ip, helo)
+}
 
 // OriginUnknown says that relayed mail has a first hop outside of our own hosts
 // and does not tell which, or tells it in words that the client may have

@@ -184,6 +184,28 @@ func TestQuestionsCountForTheirClient(t *testing.T) {
 	}
 }
 
+// Relayed mail counts for the host that gave it to our relay, from the first
+// question on.
+func TestRelayedQuestionsCountForTheirOrigin(t *testing.T) {
+	zone := resolve.MustZone(spoofZone)
+	s := &sharing{Resolver: zone}
+	relay, origin := netip.MustParseAddr("198.51.100.1"), netip.MustParseAddr("192.0.2.66")
+	a := &Authenticator{Resolver: nobodys{share: s}, SPF: true, DMARC: true, Questions: 120, Timeout: 10 * time.Second}
+	c := a.Begin(t.Context(), &Envelope{Direction: Relayed, ClientIP: relay, MailFrom: "a@attacker.test"}, nil)
+	defer c.Cancel()
+	if len(c.warm) > 0 || c.spf != nil {
+		t.Error("something is asked already")
+	}
+	c.Origin(origin, "x.example")
+	c.Headers(header.Fields{{Name: "From", Value: " <a@bank.example>"}})
+	if got := c.Finish(); got.SPF == nil || got.DMARC.Status != dmarc.Fail {
+		t.Errorf("%+v", got)
+	}
+	if got := s.asked[len(s.asked)-1]; got != origin || len(zone.Asked()) < 2 {
+		t.Errorf("asked for %v: %v", s.asked, zone.Asked())
+	}
+}
+
 // nobodys has no resolver of its own: only what For gives out may be asked.
 type nobodys struct {
 	resolve.Resolver // nil

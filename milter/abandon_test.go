@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -157,4 +158,38 @@ func hanging(t *testing.T) (*silent, *raw) {
 	s := &silent{open: map[string]int{}, begun: make(chan string, 100)}
 	l := newLab(t, func(set *Setup, _ *ServerConfig) { set.Auth.Resolver = s })
 	return s, dialRaw(t, l.path)
+}
+
+// Who drops one transaction after the other has nothing asked ahead of its
+// messages. They are judged all the same, and the first one ends that.
+func TestNothingIsAskedAheadForWhoDropsTransactions(t *testing.T) {
+	l := newLab(t)
+	zone := l.set.Auth.Resolver.(*resolve.Zone)
+	r := dialRaw(t, l.path)
+	r.frame('C', "out.sender.example\x004\x61\xa8192.0.2.1\x00")
+	asked := func(domain string) bool { return slices.Contains(zone.Asked(), "TXT _dmarc."+domain) }
+	drop := func(domain string) {
+		r.frame('M', "<a@"+domain+">\x00")
+		if domain != "none.example" {
+			waitFor(t, "the question about "+domain, func() bool { return asked(domain) })
+		}
+		r.frame('A', "")
+	}
+	message := func() {
+		r.frame('M', "<a@sender.example>\x00")
+		r.frame('L', "From\x00 <a@sender.example>\x00")
+		r.frame('N', "")
+		if edits, code := r.end(); code != 'c' || !strings.Contains(edits, "dmarc=pass") {
+			t.Errorf("%c %q", code, edits)
+		}
+	}
+	for _, domain := range []string{"one.example", "two.example", "three.example", "none.example"} {
+		drop(domain)
+	}
+	r.frame('M', "<>\x00") // ABORT has no answer
+	if asked("none.example") {
+		t.Error("asked ahead although three transactions were dropped")
+	}
+	message()
+	drop("again.example")
 }

@@ -19,6 +19,7 @@ import (
 type message struct {
 	ctx      context.Context
 	set      *Setup
+	peer     *auth.Peer
 	env      auth.Envelope
 	hints    Hints
 	class    Classified
@@ -61,8 +62,10 @@ type outcome struct {
 	err     error    // ours, for the log
 }
 
+// newMessage begins a transaction. Its checks start with authenticate, at the
+// latest with the end of the header section.
 func newMessage(ctx context.Context, set *Setup, h Hints, c conn, mailFrom string) *message {
-	m := &message{ctx: ctx, set: set, hints: h, start: time.Now(), seen: map[string]int{}, dropped: map[int]bool{}}
+	m := &message{ctx: ctx, set: set, peer: c.peer, hints: h, start: time.Now(), seen: map[string]int{}, dropped: map[int]bool{}}
 	m.class = Classify(set.Rules, h)
 	m.env = auth.Envelope{
 		Direction:     m.class.Direction,
@@ -74,10 +77,14 @@ func newMessage(ctx context.Context, set *Setup, h Hints, c conn, mailFrom strin
 		MailFrom:      mailFrom,
 	}
 	m.foreign = set.foreignIDs(c.client.IP)
-	if m.class.Direction != auth.Outbound {
-		m.check = set.Auth.Begin(ctx, &m.env, c.peer)
-	}
 	return m
+}
+
+// authenticate starts the checks, of mail that is not ours. Idempotent.
+func (m *message) authenticate() {
+	if m.check == nil && m.class.Direction != auth.Outbound {
+		m.check = m.set.Auth.Begin(m.ctx, &m.env, m.peer)
+	}
 }
 
 // foreignIDs lists the authserv-ids that only we and our own upstream hosts
@@ -148,6 +155,7 @@ func (m *message) headersDone() {
 	}
 	m.complete = true
 	m.env.Header = m.fields
+	m.authenticate()
 	if m.check != nil {
 		if m.class.Direction == auth.Relayed {
 			m.findOrigin()

@@ -28,6 +28,8 @@ type session struct {
 	conn   conn
 	macros macros
 	msg    *message // nil outside a transaction
+	// dropped is how many transactions in a row came to nothing.
+	dropped int
 	// answering: the MTA waits for the verdict.
 	answering bool
 	// lastIP is the client of the last CONNECT, for the line that ends the log.
@@ -190,12 +192,13 @@ func address(s string) string {
 	return s
 }
 
+// maxDropped is how many transactions a client may drop in a row before nothing
+// is asked ahead for it any more: MAIL and RSET in a loop would have the
+// resolver ask thousands of questions a second that nobody needs.
+const maxDropped = 3
+
 func (s *session) mail(from string) {
-	if s.msg != nil {
-		// Without ABORT or end of body: the message's macros have just come.
-		s.msg.close()
-		s.msg = nil
-	}
+	s.dropMessage() // without ABORT or end of body: its macros have just come
 	s.w.open.Store(true)
 	set := s.srv.setup()
 	h := Hints{
@@ -203,6 +206,9 @@ func (s *session) mail(from string) {
 		AuthUser: s.macros.get("auth_authen"), DaemonName: s.macros.get("daemon_name"),
 	}
 	s.msg = newMessage(s.ctx, set, h, s.conn, address(from))
+	if s.dropped < maxDropped {
+		s.msg.authenticate()
+	}
 	s.msg.mtaName = s.macros.get("j")
 	s.msg.sendmail = set.MTA == "sendmail" || set.MTA != "postfix" && s.macros.sendmail()
 }
@@ -260,7 +266,10 @@ func (s *session) endOfBody(data []byte) error {
 	if s.msg == nil {
 		return fmt.Errorf("end of body: %w", errSequence)
 	}
-	defer s.endMessage()
+	defer func() {
+		s.endMessage()
+		s.dropped = 0
+	}()
 	m := s.msg
 	if len(data) > 0 {
 		m.write(data)
@@ -308,12 +317,18 @@ func (s *session) answer(m *message, o outcome) error {
 	return s.w.write(byte(gomilter.ActContinue))
 }
 
-// endMessage drops the message; the connection's facts stay.
-func (s *session) endMessage() {
+// dropMessage ends what is going on for the message.
+func (s *session) dropMessage() {
 	if s.msg != nil {
 		s.msg.close()
 		s.msg = nil
+		s.dropped++
 	}
+}
+
+// endMessage drops the message; the connection's facts stay.
+func (s *session) endMessage() {
+	s.dropMessage()
 	s.macros.endMessage()
 	s.w.open.Store(false)
 }
@@ -322,5 +337,5 @@ func (s *session) endMessage() {
 func (s *session) reset() {
 	s.endMessage()
 	s.conn.peer.Close()
-	s.conn = conn{}
+	s.conn, s.dropped = conn{}, 0
 }
