@@ -11,6 +11,7 @@ import (
 	"github.com/sealmilter/sealmilter/auth/dkim"
 	"github.com/sealmilter/sealmilter/auth/dmarc"
 	"github.com/sealmilter/sealmilter/auth/header"
+	"github.com/sealmilter/sealmilter/auth/resolve"
 	"github.com/sealmilter/sealmilter/auth/spf"
 )
 
@@ -33,6 +34,10 @@ func TestDefaultRules(t *testing.T) {
 			in.Results.SPF.Status, in.Results.DMARC.Status, in.Results.DMARC.Policy = spf.TempError, dmarc.TempError, p
 		}
 	}
+	crowded := func(in *Input) {
+		in.Results.DMARC.Err = &resolve.Error{Type: "TXT", Name: "_dmarc.good.example", Err: resolve.ErrCrowded}
+	}
+	const crowdedWhy = "dmarc=temperror domain=good.example client=192.0.2.7"
 	hold := Options{Quarantine: "hold"}
 	gentle := Options{DMARCReject: "quarantine"}
 	for _, tt := range []struct {
@@ -75,6 +80,16 @@ func TestDefaultRules(t *testing.T) {
 		{"temperror under quarantine", Options{}, []change{unknown("quarantine")}, pass},
 		{"temperror under none", Options{}, []change{unknown("none")}, pass},
 		{"temperror under an unknown policy", Options{}, []change{unknown("")}, pass},
+		{"crowded, unknown policy", Options{}, []change{unknown(""), crowded}, fmt.Sprintf("tempfail dmarc-crowded %q"+
+			" | 451 4.7.1 mail from your network needs too many DNS look-ups at a time, try again later", crowdedWhy)},
+		{"crowded, told to accept", Options{DMARCTempError: "accept"}, []change{unknown(""), crowded}, pass},
+		{"crowded, told to quarantine", Options{DMARCTempError: "quarantine"}, []change{unknown(""), crowded},
+			fmt.Sprintf("quarantine dmarc-crowded %q | X-Quarantine: dmarc-crowded; %s", crowdedWhy, crowdedWhy)},
+		{"crowded, known to ask for nothing", Options{}, []change{unknown("none"), crowded}, pass},
+		{"crowded, relayed", Options{}, []change{unknown(""), crowded, direction(auth.Relayed)}, strings.ReplaceAll(unsure("dmarc-unknown-relayed", "temperror"), "policy=reject", "policy=")},
+		{"crowded, own host", Options{}, []change{unknown(""), crowded, ownHost}, strings.ReplaceAll(unsure("dmarc-unknown-relayed", "temperror"), "policy=reject", "policy=")},
+		{"crowded, own private machine", Options{}, []change{unknown(""), crowded, ownPrivate}, pass},
+		{"crowded, outbound", Options{}, []change{unknown(""), crowded, direction(auth.Outbound)}, pass},
 		{"permerror", Options{}, []change{func(in *Input) { in.Results.DMARC.Status = dmarc.PermError }}, pass},
 		{"dmarc did not run", Options{}, []change{func(in *Input) { in.Results.DMARC = nil }}, pass},
 		{"no results at all, one From", Options{}, []change{func(in *Input) { in.Results = nil }}, pass},

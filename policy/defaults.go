@@ -79,12 +79,21 @@ func unknownRules(opt Options) []Node {
 		rule = m(rule.pair(0), rule.pair(1), rule.pair(2),
 			p{"reply", s("451 4.7.1 the DNS does not tell whether the DMARC policy of {from.domain} lets this message pass, try again later")}, why)
 	}
+	// Who makes us ask more than we can must not gain by it that nobody looks at
+	// the policy: it is not the author's name that does not answer.
+	crowded := m(p{"name", s("dmarc-crowded")},
+		p{"if", m(p{"direction", s("inbound")}, p{"own_host", s("false")}, p{"own_private", s("false")}, p{"dmarc.crowded", s("true")})},
+		p{"action", action}, p{"reason", s("dmarc={dmarc} domain={from.domain} client={client.ip}")})
+	if action.Scalar == "tempfail" {
+		crowded = m(crowded.pair(0), crowded.pair(1), crowded.pair(2),
+			p{"reply", s("451 4.7.1 mail from your network needs too many DNS look-ups at a time, try again later")}, crowded.pair(3))
+	}
 	// The queue of a host of ours is ours as well. Where a relay's first hop is
 	// unknown, SPF did not run, which is no fault of the DNS and does not pass.
 	ours := m(p{"any", listNode(m(p{"direction", s("relayed")}), m(p{"direction", s("inbound")}, p{"own_host", s("true")}))})
-	failed := m(p{"any", listNode(m(p{"spf", s("temperror")}), m(p{"dkim", s("temperror")}))})
-	relayed := append([]pair{{"all", listNode(ours, failed)}}, unknown...)
-	return []Node{rule, m(p{"name", s("dmarc-unknown-relayed")}, p{"if", m(relayed...)}, p{"action", s("quarantine")}, why)}
+	failed := m(append([]pair{{"any", listNode(m(p{"spf", s("temperror")}), m(p{"dkim", s("temperror")}))}}, unknown...)...)
+	relayed := m(p{"all", listNode(ours, m(p{"any", listNode(failed, m(p{"own_private", s("false")}, p{"dmarc.crowded", s("true")}))}))})
+	return []Node{rule, crowded, m(p{"name", s("dmarc-unknown-relayed")}, p{"if", relayed}, p{"action", s("quarantine")}, why)}
 }
 
 // pair is the i-th entry of a map.

@@ -1,11 +1,13 @@
 package policy
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 
 	"github.com/sealmilter/sealmilter/auth"
 	"github.com/sealmilter/sealmilter/auth/dkim"
+	"github.com/sealmilter/sealmilter/auth/dmarc"
 	"github.com/sealmilter/sealmilter/auth/header"
 	"github.com/sealmilter/sealmilter/auth/resolve"
 )
@@ -92,6 +94,7 @@ var fields = []field{
 	{name: "dmarc", words: dmarcWords, get: dmarcStatus},
 	{name: "dmarc.policy", words: policyWords, get: dmarcPolicy},
 	{name: "dmarc.record", kind: kText, get: dmarcRecord},
+	{name: "dmarc.crowded", words: boolWords, get: dmarcCrowded},
 	{name: "arc", words: arcWords, get: func(*facts) []string { return one("none") }},
 	{name: "arc.domain", kind: kDomain, get: func(*facts) []string { return nil }},
 	{name: "iprev", words: iprevWords, get: iprevStatus},
@@ -274,6 +277,13 @@ func dmarcRecord(f *facts) []string {
 		return nil
 	}
 	return one(f.res.DMARC.Record.Raw)
+}
+
+// dmarcCrowded: the policy is unknown because the client's network has too many
+// questions in flight.
+func dmarcCrowded(f *facts) []string {
+	d := f.res.DMARC
+	return yes(d != nil && d.Status == dmarc.TempError && d.Policy == "" && errors.Is(d.Err, resolve.ErrCrowded))
 }
 
 func iprevStatus(f *facts) []string {

@@ -216,12 +216,28 @@ func (v *evaluation) find(ctx context.Context, domain string) Result {
 func (v *evaluation) known(ctx context.Context, res *Result) {
 	w := v.beyond(ctx, res.AuthorDomain)
 	f := w.applicable()
-	if f == nil || !f.record.Usable() {
+	if f == nil {
+		res.Err = v.crowded(res.AuthorDomain, res.Err)
+		return
+	}
+	if !f.record.Usable() {
 		return
 	}
 	v.walks[res.AuthorDomain] = w // for align
 	res.Record, res.RecordDomain = f.record, f.domain
 	res.Policy = v.policy(ctx, res.AuthorDomain, f)
+}
+
+// crowded is err, or that a name between author and the root was not asked for
+// because the sender's network asks too much: that is not the names' fault, and
+// the policy may be there.
+func (v *evaluation) crowded(author string, err error) error {
+	for name := author; name != ""; name = next(name) {
+		if e := v.looks[name].err; errors.Is(e, resolve.ErrCrowded) {
+			return e
+		}
+	}
+	return err
 }
 
 // policy is the policy of record f for author, after sp, np and t

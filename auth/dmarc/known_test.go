@@ -1,9 +1,41 @@
 package dmarc
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
+
+	"github.com/sealmilter/sealmilter/auth/resolve"
 )
+
+// crowdedAt has no place for questions about one name.
+type crowdedAt struct {
+	resolve.Resolver
+	name string
+}
+
+func (c crowdedAt) LookupTXT(ctx context.Context, name string) (resolve.Answer[string], error) {
+	if name == c.name {
+		return resolve.Answer[string]{}, &resolve.Error{Type: "TXT", Name: name, Err: resolve.ErrCrowded}
+	}
+	return c.Resolver.LookupTXT(ctx, name)
+}
+
+// A policy that is unknown because the client asks too much says so, although
+// another name did not answer for reasons of its own.
+func TestCrowdedPolicyIsNotAnUnknownOne(t *testing.T) {
+	for crowded, want := range map[string]bool{
+		"_dmarc.example.com": true, "_dmarc.lame.example.com": false, "_dmarc.other.example": false, "": false,
+	} {
+		z := zone(t, "example.com p=reject", "_dmarc.lame.example.com TXT !servfail")
+		got := (&Evaluator{Resolver: crowdedAt{z, crowded}}).Evaluate(t.Context(), "lame.example.com", nil)
+		unknown := got.Policy == "" && errors.Is(got.Err, resolve.ErrCrowded)
+		if got.Status != TempError || unknown != want || !want && got.Policy != PolicyReject {
+			t.Errorf("%q is crowded: %s (%v)", crowded, brief(got), got.Err)
+		}
+	}
+}
 
 // TestKnownPolicyQuestions: looking beyond a name that does not answer asks
 // nothing twice and no more than a walk has names, and leaves no question for

@@ -83,6 +83,10 @@ var (
 	// ErrBudget: the message has asked all the questions that it may. It is
 	// an ErrTemporary.
 	ErrBudget = fmt.Errorf("%w: the message's limit of DNS questions is reached", ErrTemporary)
+	// ErrCrowded: those whose mail asks have too many questions in flight, so that
+	// this one was not asked, or gave way. It is an ErrTemporary, and the only one
+	// that is about them instead of the names.
+	ErrCrowded = fmt.Errorf("%w: too many questions are in flight", ErrTemporary)
 )
 
 // Void reports whether err says that the records positively do not exist:

@@ -120,7 +120,7 @@ func (c *Client) fetch(ctx context.Context, turn <-chan struct{}, q question, co
 		outcome = o
 		return known
 	}
-	waiting, cancel := context.WithTimeoutCause(ctx, c.timeout, errCrowded)
+	waiting, cancel := context.WithTimeoutCause(ctx, c.timeout, resolve.ErrCrowded)
 	defer cancel()
 	select {
 	case <-turn:
@@ -185,11 +185,11 @@ func (c *Client) rememberFailure(q question, err error, now time.Time) (*entry, 
 // gaveUp is the answer of a flight that ended before its servers had their
 // time. That says nothing about the zone, and is not remembered.
 func (c *Client) gaveUp(q question, why error, now time.Time) (*entry, string) {
-	e, outcome := c.lastKnown(q, fmt.Errorf("%w: %w", resolve.ErrTemporary, why)).failed(now)
+	e, outcome := c.lastKnown(q, why).failed(now)
 	switch {
 	case errors.Is(why, errAbandoned):
 		outcome = OutcomeAbandoned
-	case errors.Is(why, errCrowded) && outcome != OutcomeStale:
+	case errors.Is(why, resolve.ErrCrowded) && outcome != OutcomeStale:
 		outcome = OutcomeCrowded
 	}
 	return e, outcome

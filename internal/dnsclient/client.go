@@ -79,11 +79,10 @@ const (
 	defaultTimeout   = 3 * time.Second
 	defaultCacheSize = 10_000
 	// MaxInFlight bounds the sockets that are open at one time, so that slow
-	// zones never use up the file descriptors that MTAs connect to. A message
-	// asks 16 questions at a time at most (8 keys, 6 policies, SPF, the client's
-	// name): the half that one client may have (slots.go) is more than the 50
-	// connections that Postfix allows one client by default can ask together, and
-	// all of it more than its 100 smtpd processes can.
+	// zones never use up the file descriptors that MTAs connect to. A message asks
+	// five questions at a time or so, an expensive one some fifty: it is many times
+	// what the 100 smtpd processes that Postfix has by default need together, and
+	// the half that one client may have (slots.go) what 20 expensive messages do.
 	MaxInFlight = 2048
 	// maxPatience is how long a question may keep others waiting. Most answers
 	// that come at all come sooner, and those who wait have time left to ask.

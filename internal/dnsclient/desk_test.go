@@ -2,7 +2,7 @@ package dnsclient
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"net/netip"
 	"slices"
 	"sync"
@@ -83,7 +83,7 @@ func (d *desk) ended(ctx context.Context, name string) *entry {
 }
 
 func gaveUp(ctx context.Context) *entry {
-	return &entry{err: fmt.Errorf("%w: %w", resolve.ErrTemporary, context.Cause(ctx))}
+	return &entry{err: context.Cause(ctx)}
 }
 
 // caller asks one question on behalf of the network 10.0.n.0/24.
@@ -101,15 +101,23 @@ func (d *desk) ask(n byte, name string) *caller {
 		e, err := d.find(ctx, question{name, dns.TypeTXT}, network(n), d.asker(name))
 		switch {
 		case err != nil:
-			c.got <- kind(err)
+			c.got <- why(err)
 		case e.err != nil:
-			c.got <- kind(e.err)
+			c.got <- why(e.err)
 		default:
 			c.got <- e.records.([]string)[0]
 		}
 	}()
 	synctest.Wait()
 	return c
+}
+
+// why is kind, and tells what is about the client from what is about the name.
+func why(err error) string {
+	if kind(err) == "temporary" && errors.Is(err, resolve.ErrCrowded) {
+		return "crowded"
+	}
+	return kind(err)
 }
 
 // answer gives name's answer; an error of the test when it is not asked.

@@ -3,7 +3,6 @@ package dnsclient
 import (
 	"container/list"
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -12,11 +11,10 @@ import (
 )
 
 // Why a flight ends before its question is answered; context.Cause of its
-// context. None of them says anything about the zone.
+// context, and so is resolve.ErrCrowded. None of them says anything about the zone.
 var (
-	errAbandoned = errors.New("nobody waits for the answer any more")
-	errCrowded   = errors.New("too many questions are in flight")
-	errClosed    = errors.New("the resolver is closed")
+	errAbandoned = fmt.Errorf("%w: nobody waits for the answer any more", resolve.ErrTemporary)
+	errClosed    = fmt.Errorf("%w: the resolver is closed", resolve.ErrTemporary)
 )
 
 // flight is a question on its way to the servers, for all who ask it at this
@@ -71,13 +69,15 @@ func newFlights(n int, patience time.Duration, state func(state string, delta in
 func (fs *flights) find(ctx context.Context, q question, who client, ask asker) (*entry, error) {
 	f := fs.join(q, who, ask)
 	if f == nil {
-		return nil, fmt.Errorf("%w: %w", resolve.ErrTemporary, errClosed)
+		return nil, errClosed
 	}
 	select {
 	case <-f.done:
 		return f.entry, nil
 	case <-ctx.Done():
-		fs.leave(f, who)
+		if fs.leave(f, who) {
+			return nil, fmt.Errorf("%w: %w", resolve.ErrCrowded, ctx.Err())
+		}
 		return nil, fmt.Errorf("%w: %w", resolve.ErrTemporary, ctx.Err())
 	}
 }
@@ -132,30 +132,32 @@ func (fs *flights) land(f *flight) {
 }
 
 // leave takes one caller away. With the last one the flight ends: who asks from
-// now on has a new one.
-func (fs *flights) leave(f *flight, who client) {
+// now on has a new one. It reports whether the flight still waited for its turn.
+func (fs *flights) leave(f *flight, who client) (waited bool) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	if f.callers[who]--; f.callers[who] == 0 {
 		delete(f.callers, who)
 	}
+	waited = f.queued
 	if len(f.callers) > 0 {
 		if f.share != nil && f.callers[f.share.client] == 0 {
 			fs.slots.attribute(f)
 			fs.settleOpen()
 		}
-		return
+		return waited
 	}
 	f.cancel(errAbandoned)
 	fs.forget(f)
 	if f.waits() { // else its place is free when its socket is closed
 		fs.slots.exit(f)
 	}
+	return waited
 }
 
 // evict ends f, whose place another needs. fs.mu is held.
 func (fs *flights) evict(f *flight) {
-	f.cancel(errCrowded)
+	f.cancel(resolve.ErrCrowded)
 	fs.forget(f)
 }
 

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/sealmilter/sealmilter/auth/resolve"
 )
 
 // A client has half of the places when it is alone, and there is always one
@@ -36,6 +38,12 @@ func TestOneClientLeavesRoom(t *testing.T) {
 		// One that leaves does not keep the next one waiting.
 		flood[0].leave()
 		d.wantOpen("f1", "f3", "f4", "f5")
+		last := d.ask(1, "f6")
+		last.leave()
+		flood[1].leave()
+		if asked, waited := <-flood[1].got, <-last.got; asked != "temporary" || waited != "crowded" {
+			t.Error(asked, waited)
+		}
 		d.end(flood...)
 		d.wantNothing(8)
 	})
@@ -59,7 +67,7 @@ func TestLongQuestionsGiveWay(t *testing.T) {
 		time.Sleep(time.Nanosecond)
 		// The oldest of network 1 went for it, and another two for its own next.
 		d.wantOpen("a", "f3", "f4", "g0", "h0", "i0")
-		if !errors.Is(d.causes["f0"], errCrowded) || <-all[0].got != "temporary" {
+		if !errors.Is(d.causes["f0"], resolve.ErrCrowded) || <-all[0].got != "crowded" {
 			t.Error(d.causes)
 		}
 		d.answer("a")
@@ -175,7 +183,7 @@ func TestEvictedFlightIsNotJoined(t *testing.T) {
 			t.Error(got)
 		}
 		close(d.slow)
-		if got := <-old.got; got != "temporary" {
+		if got := <-old.got; got != "crowded" {
 			t.Error(got)
 		}
 		d.end(next)
