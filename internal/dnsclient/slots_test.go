@@ -3,6 +3,7 @@ package dnsclient
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"testing"
@@ -205,6 +206,69 @@ func TestAbandonedFlightGetsNoPlace(t *testing.T) {
 		d.end(first, next)
 		d.wantNothing(2)
 	})
+}
+
+// Whatever comes in whichever order, no place is lost or given twice, nobody who
+// may ask waits, and at the end nothing is left.
+func TestPlacesAddUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const places = 12
+		d := newDesk(t, places)
+		r := rand.New(rand.NewPCG(7208, 9989))
+		var all []*caller
+		for step := range 3000 {
+			switch open := d.open(); {
+			case r.IntN(3) > 0:
+				n := byte(r.IntN(5))
+				all = append(all, d.ask(n, fmt.Sprint(r.IntN(10), " of ", r.IntN(int(n)+1)))) // some ask the same
+			case r.IntN(2) == 0 && len(all) > 0:
+				i := r.IntN(len(all))
+				all[i].leave()
+				all = slices.Delete(all, i, i+1)
+			case r.IntN(2) == 0 && len(open) > 0:
+				d.answer(open[r.IntN(len(open))])
+			default:
+				time.Sleep(time.Duration(r.Int64N(int64(testPatience))))
+			}
+			synctest.Wait()
+			if d.checkPlaces(places); t.Failed() {
+				t.Fatalf("step %d", step)
+			}
+		}
+		d.end(all...)
+		d.wantNothing(places)
+	})
+}
+
+// checkPlaces checks what must be true of the places at any time.
+func (d *desk) checkPlaces(places int) {
+	d.flights.mu.Lock()
+	defer d.flights.mu.Unlock()
+	s := &d.slots
+	asking, waiting := 0, 0
+	for i, sh := range s.shares {
+		asking, waiting = asking+sh.asking.Len(), waiting+sh.waiting.Len()
+		if sh.index != i || s.byClient[sh.client] != sh || sh.asking.Len()+sh.waiting.Len() == 0 {
+			d.t.Errorf("client %d is misfiled", i)
+		}
+		if sh.waiting.Len() > 0 && sh.asking.Len() < s.free {
+			d.t.Errorf("somebody with %d waits while %d are free", sh.asking.Len(), s.free)
+		}
+		var since time.Time
+		for e := sh.asking.Front(); e != nil; e = e.Next() {
+			f := e.Value.(*flight)
+			if f.share != sh || f.at != e || f.callers[sh.client] == 0 || f.since.Before(since) {
+				d.t.Errorf("%s is misfiled", f.q)
+			}
+			since = f.since
+		}
+	}
+	if s.free < 0 || asking+s.free != places || waiting != s.waiting || waiting > 0 != (s.alarm != nil) {
+		d.t.Errorf("%d ask, %d are free; %d wait, counted %d", asking, s.free, waiting, s.waiting)
+	}
+	if d.states[StateAsked] != asking || d.states[StateWaiting] != waiting || len(d.byQuestion) != asking+waiting {
+		d.t.Errorf("%v, %d questions; %d ask, %d wait", d.states, len(d.byQuestion), asking, waiting)
+	}
 }
 
 func TestClientOf(t *testing.T) {
