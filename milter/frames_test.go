@@ -44,7 +44,7 @@ func FuzzFrames(f *testing.F) {
 				Questions: 120, Timeout: time.Minute, MaxSignatures: 8,
 				Panic: func(method string, v any, stack []byte) { t.Errorf("panic in %s: %v\n%s", method, v, stack) },
 			},
-			Limits: Limits{FieldSize: 1 << 10, HeaderSize: 4 << 10, HeaderFields: 10}, Log: discard(),
+			Limits: Limits{FieldSize: 1 << 10, HeaderSize: 4 << 10, HeaderFields: 10, HeaderMemory: 1 << 20}, Log: discard(),
 		}
 		ours, theirs := socketPair(t)
 		ses := &session{srv: NewServer(ServerConfig{}, set), w: newWire(ours, longTimeouts(), 1<<16), ctx: context.Background()}

@@ -117,7 +117,7 @@ func newLab(t testing.TB, change ...func(*Setup, *ServerConfig)) *lab {
 			Receiver: "mail.good.example", Questions: 120, Timeout: 10 * time.Second, MaxSignatures: 8,
 		},
 		Policy: rules,
-		Limits: Limits{FieldSize: 128 << 10, HeaderSize: 512 << 10, HeaderFields: 1000},
+		Limits: Limits{FieldSize: 128 << 10, HeaderSize: 512 << 10, HeaderFields: 1000, HeaderMemory: 64 << 20},
 		Log:    slog.New(slog.NewTextHandler(l.log, nil)),
 	}
 	cfg := ServerConfig{Timeouts: longTimeouts(), FrameSize: 1 << 20, Connections: 50, OutboundShare: 20}

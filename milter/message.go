@@ -37,6 +37,12 @@ type message struct {
 	misplaced bool           // a field that hides results lies there, where its index is not known
 	foreign   []string       // the authserv-ids that this client may not use
 
+	// memory is the server's account of header bytes, nil without one. Of held
+	// bytes, charged are on it. starved: there was no room.
+	memory        *headerMemory
+	held, charged int64
+	starved       bool
+
 	complete bool // the header section is
 
 	// One of the two, or neither for re-injected mail.
@@ -110,7 +116,7 @@ func (set *Setup) foreignIDs(client netip.Addr) []string {
 // addField takes one header field as the MTA shows it: folds are LF, and
 // without SMFIP_HDR_LEADSPC the MTA has eaten the space after the colon.
 func (m *message) addField(name, value string, leadingSpace bool) {
-	if m.refused() { // whatever else comes
+	if m.starved || m.refused() { // whatever else comes
 		m.size += len(name) + len(value) + 3
 		return
 	}
@@ -128,6 +134,7 @@ func (m *message) addField(name, value string, leadingSpace bool) {
 		m.overLimit = fmt.Sprintf("a header field of more than %d bytes", lim.FieldSize)
 	case m.size+f.Len() > lim.HeaderSize:
 		m.overLimit = fmt.Sprintf("a header section of more than %d bytes", lim.HeaderSize)
+	case !m.hold(f.Len()):
 	default:
 		if ours {
 			m.dropped[len(m.fields)] = true
@@ -154,6 +161,10 @@ func (m *message) headersDone() {
 		return
 	}
 	m.complete = true
+	if m.starved {
+		m.cancel()
+		return
+	}
 	m.env.Header = m.fields
 	m.authenticate()
 	if m.check != nil {
@@ -173,6 +184,7 @@ func (m *message) headersDone() {
 func (m *message) write(chunk []byte) {
 	m.env.Size += int64(len(chunk))
 	switch {
+	case m.starved:
 	case m.check != nil:
 		m.check.Write(chunk)
 	case m.signing != nil:
@@ -190,6 +202,11 @@ func (m *message) finish() (o outcome) {
 		}
 	}()
 	m.env.Size += int64(m.size) + 2 // the empty line
+	if m.starved {
+		o.verdict = m.comeAgain()
+		o.reply = &o.verdict.Reply
+		return o
+	}
 	if m.check != nil {
 		o = m.finishInbound()
 	} else {
@@ -236,7 +253,10 @@ func (m *message) cancel() {
 	}
 }
 
-func (m *message) close() { m.cancel() }
+func (m *message) close() {
+	m.cancel()
+	m.release()
+}
 
 // log writes the one line of this message.
 func (m *message) logLine(o outcome) {

@@ -37,6 +37,7 @@ type Server struct {
 	patience  patience
 	shed      shedding
 	wg        sync.WaitGroup
+	memory    headerMemory
 }
 
 // ServerConfig is fixed for the life of a Server.

@@ -209,6 +209,7 @@ func (s *session) mail(from string) {
 	if s.dropped < maxDropped {
 		s.msg.authenticate()
 	}
+	s.msg.memory = &s.srv.memory
 	s.msg.mtaName = s.macros.get("j")
 	s.msg.sendmail = set.MTA == "sendmail" || set.MTA != "postfix" && s.macros.sendmail()
 }

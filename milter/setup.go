@@ -70,6 +70,7 @@ type Limits struct {
 	FieldSize    int // bytes of one header field
 	HeaderSize   int // bytes of the header section
 	HeaderFields int
+	HeaderMemory int // bytes that all messages hold together, see headerMemory
 }
 
 // KeyStore finds the keys of an author domain.

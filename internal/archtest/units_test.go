@@ -25,7 +25,7 @@ func TestUnitsAreLocked(t *testing.T) {
 		}
 		lines := strings.Split(string(text), "\n")
 		for _, want := range []string{"User=sealmilter", "NoNewPrivileges=yes", "CapabilityBoundingSet=", "ProtectSystem=strict", "ProtectHome=yes",
-			"UMask=0077", "LimitCORE=0", "StateDirectoryMode=0700", "RestrictNamespaces=yes", "RestrictSUIDSGID=yes", "MemoryDenyWriteExecute=yes"} {
+			"UMask=0077", "LimitCORE=0", "MemoryHigh=1024M", "MemoryMax=2048M", "Environment=GOMEMLIMIT=768MiB", "StateDirectoryMode=0700", "RestrictNamespaces=yes", "RestrictSUIDSGID=yes", "MemoryDenyWriteExecute=yes"} {
 			if !slices.Contains(lines, want) {
 				t.Errorf("%s lacks %s", unit, want)
 			}

@@ -72,6 +72,7 @@ func Setup(cfg *config.Config, p Parts) *milter.Setup {
 			FieldSize:    int(cfg.Limits.FieldSize),
 			HeaderSize:   int(cfg.Limits.HeaderSize),
 			HeaderFields: cfg.Limits.HeaderFields,
+			HeaderMemory: int(cfg.Limits.HeaderMemory),
 		},
 		Log:     p.Log,
 		Metrics: p.Metrics,

@@ -159,6 +159,7 @@ type Limits struct {
 	FieldSize         Size          `yaml:"field_size" min:"4KiB" max:"16MiB"`
 	HeaderSize        Size          `yaml:"header_size" min:"16KiB" max:"64MiB"`
 	HeaderFields      int           `yaml:"header_fields" min:"50" max:"100000"`
+	HeaderMemory      Size          `yaml:"header_memory" min:"1MiB" max:"64GiB"`
 	Signatures        int           `yaml:"signatures" min:"1" max:"50"`
 	DNSQuestions      int           `yaml:"dns_questions" min:"20" max:"1000"`
 	MessageTimeout    time.Duration `yaml:"message_timeout" min:"1s" max:"4m"`

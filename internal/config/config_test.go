@@ -104,7 +104,7 @@ policy:
     - defaults
 forwarders: [{networks: [192.0.2.0/24]}]
 reports: {send: true}
-limits: {field_size: 65536, header_size: 1MiB, header_fields: 200, signatures: 3, dns_questions: 50, message_timeout: 20s, connections: 10,
+limits: {field_size: 65536, header_size: 1MiB, header_fields: 200, header_memory: 16MiB, signatures: 3, dns_questions: 50, message_timeout: 20s, connections: 10,
   outbound_share: 0, packet_size: 128KiB, idle_timeout: 1h, frame_timeout: 5s, first_frame_timeout: 5s}
 log: {format: json, level: debug}
 metrics: {listen: ":8890"}
@@ -136,7 +136,7 @@ func TestFull(t *testing.T) {
 		"dkim":     {c.Verify.DKIM, true},
 		"dnsbl":    {c.Verify.DNSBL, []DNSBLZone{{"zen.example"}, {"bl.example"}}},
 		"trusted":  {c.Verify.TrustedAuthservIDs, []TrustedID{{"mx.example.net", nets}}},
-		"limits":   {c.Limits, Limits{65536, 1 << 20, 200, 3, 50, 20 * time.Second, 10, 0, 128 << 10, time.Hour, 5 * time.Second, 5 * time.Second}},
+		"limits":   {c.Limits, Limits{65536, 1 << 20, 200, 16 << 20, 3, 50, 20 * time.Second, 10, 0, 128 << 10, time.Hour, 5 * time.Second, 5 * time.Second}},
 		"metrics":  {c.Metrics.Listen, ":8890"},
 		"unbuilt": {strings.Join(c.Unbuilt(), ", "), "sign.rsa: openssl, sign.domains_from, sign.senders, sign.rotate, verify.arc, verify.dnsbl, " +
 			"arc.seal, forwarders, reports, policy.rules: arc (always none), policy.rules: dnsbl (always empty)"},

@@ -58,6 +58,7 @@ func defaults() *Config {
 			FieldSize:         128 << 10, // Postfix sends up to 102,400 bytes (header_size_limit)
 			HeaderSize:        512 << 10,
 			HeaderFields:      1000,
+			HeaderMemory:      64 << 20,
 			Signatures:        8,
 			DNSQuestions:      120,
 			MessageTimeout:    10 * time.Second, // the MTAs wait 300 s for us
