@@ -40,6 +40,9 @@ type Envelope struct {
 	Header        header.Fields
 	Size          int64 // bytes of header section and body on the wire
 	Signed        bool  // outbound: we sign it
+	// FirstHidden: the MTA may have kept the first field of the header section
+	// from us, where it took that for its own Received.
+	FirstHidden bool
 }
 
 // Author is RFC5322.From, read as DMARC needs it (RFC 9989 §4.2, §5.3.1).

@@ -40,6 +40,8 @@ const iprevQuestions = 11
 var (
 	errDeadline = errors.New("not finished in time")
 	errPanic    = errors.New("internal error")
+	// What is missing may be what the MTA hides (docs/decisions/0023).
+	errFirstHidden = errors.New("no From field among those that this MTA shows, and it may hide the first")
 )
 
 // Peer is what is found out about a connection, for all its messages.
@@ -169,6 +171,9 @@ func (c *Check) evaluator() *dmarc.Evaluator { return &dmarc.Evaluator{Resolver:
 func (c *Check) Headers(h header.Fields) {
 	c.env.Header = h
 	c.author = ParseAuthor(h)
+	if c.author.Fields == 0 && c.env.FirstHidden {
+		c.author.Err = errFirstHidden
+	}
 	// A pass must hold for all readers.
 	for _, d := range c.author.Shown {
 		if c.author.Err == nil && !slices.Contains(c.author.Domains, d) {

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	gomilter "github.com/emersion/go-milter"
+
+	mtaversion "github.com/sealmilter/sealmilter/internal/postfix/version"
 )
 
 // maxMacro bounds one macro's value; longer ones are cut.
@@ -56,6 +58,14 @@ func (m *macros) get(name string) string {
 
 // endMessage forgets what belonged to the message.
 func (m *macros) endMessage() { m.msg = nil }
+
+// hidesFirst reports that the MTA says of itself that it is a Postfix that keeps
+// the first field of every message from milters. A version that cannot be read
+// counts as a new one.
+func (m *macros) hidesFirst() bool {
+	v, ok := mtaversion.FromMacro(m.get("v"))
+	return ok && v.HidesFirst()
+}
 
 // sendmail reports positive evidence that the MTA is Sendmail: its version in
 // v, which Postfix gives as "Postfix 3.7.11", or {if_name}, which Postfix does

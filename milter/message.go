@@ -25,7 +25,10 @@ type message struct {
 	class    Classified
 	sendmail bool   // the MTA rewrites address fields after us
 	mtaName  string // its own host name (the j macro)
-	start    time.Time
+	// hidesFirst: the MTA shows all fields but the first, mostly its own Received
+	// (docs/decisions/0023).
+	hidesFirst bool
+	start      time.Time
 
 	fields    header.Fields
 	size      int            // of the header section so far
@@ -166,6 +169,7 @@ func (m *message) headersDone() {
 		return
 	}
 	m.env.Header = m.fields
+	m.env.FirstHidden = m.hidesFirst && m.overLimit == "" // a limit is the sender's doing
 	m.authenticate()
 	if m.check != nil {
 		if m.class.Direction == auth.Relayed {

@@ -49,6 +49,9 @@ func (m *message) startSigning() {
 		return
 	case author.Err != nil:
 		m.why = "no author domain: " + author.Err.Error()
+		if m.hidesFirst && author.Fields == 0 {
+			m.why, m.warn = m.why+", or it is the first field, which this Postfix hides from milters: let no header_checks drop Received", true
+		}
 		return
 	}
 	picked, sdid, err := m.pick(author.Domains)
@@ -63,6 +66,9 @@ func (m *message) startSigning() {
 	signers := make([]dkim.Signer, len(picked))
 	for i, k := range picked {
 		signers[i] = m.signer(k, sdid)
+		if m.hidesFirst {
+			signers[i].Oversign = seenOnce(signers[i].Oversign, kept)
+		}
 	}
 	run, err := dkim.NewSigning(kept, signers)
 	m.changes = changes
@@ -157,6 +163,19 @@ func (m *message) signer(k *keys.Key, sdid string) dkim.Signer {
 		s.Headers = without(s.Headers, slices.DeleteFunc(slices.Clone(m.unclear), func(n string) bool { return strings.EqualFold(n, "From") }))
 	}
 	return s
+}
+
+// seenOnce keeps the names that may be oversigned where the first field of the
+// message is hidden: of a field that occurs once (RFC 5322 §3.6, RFC 2045 §3), and
+// is seen, no instance is hidden. Any other may be the first, and a signature that
+// says it is not there would break.
+func seenOnce(names []string, fields header.Fields) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !containsFold(occurOnce, n) || fields.Count(n) != 1 })
+}
+
+var occurOnce = []string{
+	"Date", "From", "Sender", "Reply-To", "To", "Cc", "Message-ID", "In-Reply-To", "References", "Subject",
+	"MIME-Version", "Content-Type", "Content-Transfer-Encoding", "Content-ID", "Content-Description",
 }
 
 func without(list, drop []string) []string {

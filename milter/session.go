@@ -211,6 +211,9 @@ func (s *session) mail(from string) {
 	}
 	s.msg.memory = &s.srv.memory
 	s.msg.mtaName = s.macros.get("j")
+	if s.msg.hidesFirst = s.macros.hidesFirst(); s.msg.hidesFirst {
+		set.warnHidden(s.macros.get("v"))
+	}
 	s.msg.sendmail = set.MTA == "sendmail" || set.MTA != "postfix" && s.macros.sendmail()
 }
 

@@ -30,8 +30,16 @@ type Setup struct {
 	Log        *slog.Logger
 	Metrics    *telemetry.Metrics
 
-	// warned holds the private networks that were warned about.
+	// warned holds the private networks, and MTAs, that were warned about.
 	warned sync.Map
+}
+
+// warnHidden says once what an old Postfix keeps from us, and what to do.
+func (set *Setup) warnHidden(mta string) {
+	if _, again := set.warned.LoadOrStore("first field", true); !again {
+		set.Log.Warn("this MTA hides the first header field of every message from milters, in the belief that it is its own Received",
+			"mta", mta, "hint", "let no header_checks drop Received, and update to Postfix 2.10.5, 2.11.3 or later; docs/decisions/0023")
+	}
 }
 
 // warnPrivate says once for each network (a /24, or a /64) what to do about a

@@ -20,7 +20,7 @@ func TestMistakes(t *testing.T) {
 		{"bad name", "- {name: my rule, action: reject}", `1: rule name "my rule" (letters, digits, - _ and . only, 1 to 64 of them)`},
 		{"same name twice", "- {name: r, action: reject, if: {spf: fail}}\n- {name: r, action: accept}", `2: two rules are called "r" (the other one comes with line 1)`},
 		{"name of a built-in rule", "- defaults\n- {name: broken-from, action: accept}", `2: two rules are called "broken-from" (the other one comes with line 1)`},
-		{"defaults twice", "- defaults\n- defaults", `2: two rules are called "broken-from" (the other one comes with line 1)`},
+		{"defaults twice", "- defaults\n- defaults", `2: two rules are called "hidden-from" (the other one comes with line 1)`},
 		{"no action", "- {name: r}", `1: rule "r" has no action (allowed: accept, tag, quarantine, reject, tempfail, discard)`},
 		{"unknown action", "- {name: r, action: rejct}", `1: unknown action "rejct" (did you mean "reject"?)`},
 		{"unknown rule field", "- {name: r, action: reject, replay: x}", `1: unknown field "replay" in rule "r" (did you mean "reply"?)`},

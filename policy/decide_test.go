@@ -108,6 +108,11 @@ func TestDefaultRules(t *testing.T) {
 			`reject unusable-from "no author domain" | 550 5.7.1 the From field has no usable address`},
 		{"malformed From, from a host of ours", Options{}, []change{malformedFrom, ownHost}, `reject unusable-from "no address" | 550 5.7.1 the From field has no usable address`},
 		{"two From, from a host of ours", Options{}, []change{fromFields(2), ownHost}, `reject broken-from "From fields: 2" | 550 5.7.1 a message needs exactly one From field`},
+		{"From may be hidden", Options{}, []change{fromFields(0), firstHidden}, `quarantine hidden-from "0 From fields" | X-Quarantine: hidden-from; 0 From fields`},
+		{"From may be hidden, outbound", Options{}, []change{fromFields(0), firstHidden, direction(auth.Outbound)}, pass},
+		{"two From, a field may be hidden", Options{}, []change{fromFields(2), firstHidden}, `reject broken-from "From fields: 2" | 550 5.7.1 a message needs exactly one From field`},
+		{"a malformed From, a field may be hidden", Options{}, []change{malformedFrom, firstHidden}, `reject unusable-from "no address" | 550 5.7.1 the From field has no usable address`},
+		{"direct failure under reject, a field may be hidden", Options{}, []change{dmarcFail("reject"), firstHidden}, direct},
 		{"several mailboxes, one From", Options{}, []change{func(in *Input) {
 			in.Results.Author.Mailboxes = []string{"a@good.example", "b@other.example"}
 			in.Results.Author.Domains = []string{"good.example", "other.example"}
@@ -174,6 +179,7 @@ func TestConditions(t *testing.T) {
 		`{from.count: {min: 2}}`:                                     false,
 		`{from.addresses: {min: 1, max: 1}}`:                         true,
 		`{from.error: ""}`:                                           true,
+		`{from.hidden: false}`:                                       true,
 		`{spf: pass}`:                                                true,
 		`{spf: [fail, softfail]}`:                                    false,
 		`{spf: {not: [fail, softfail]}}`:                             true,

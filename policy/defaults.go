@@ -23,6 +23,14 @@ func defaultRules(opt Options) Node {
 		direct = m(direct.pair(0), direct.pair(1), p{"action", s("quarantine")}, why)
 	}
 	rules := l(
+		// An old Postfix may hide the very field that is missing (docs/decisions/0023):
+		// not the sender's fault, so nothing is refused, and not without a mark.
+		m(
+			p{"name", s("hidden-from")},
+			p{"if", m(foreign, p{"from.hidden", s("true")}, notOwn)},
+			p{"action", s("quarantine")},
+			p{"reason", s("{from.error}")},
+		),
 		// RFC 9989 §4.2: DMARC leaves a message without a single, properly formed
 		// From field to us; readers show whichever field they like.
 		m(

@@ -85,6 +85,7 @@ var fields = []field{
 	{name: "from.addresses", kind: kNumber, get: func(f *facts) []string { return one(strconv.Itoa(len(f.res.Author.Mailboxes))) }},
 	{name: "from.error", kind: kText, get: fromError},
 	{name: "from.domainless", words: boolWords, get: func(f *facts) []string { return yes(f.res.Author.Domainless()) }},
+	{name: "from.hidden", words: boolWords, get: func(f *facts) []string { return yes(f.env.FirstHidden && fromCount(f) == 0) }},
 	{name: "spf", words: spfWords, get: spfStatus},
 	{name: "spf.domain", kind: kDomain, get: spfDomain},
 	{name: "spf.explanation", kind: kText, get: spfExplanation},

@@ -125,6 +125,8 @@ func fromFields(n int) change {
 	}
 }
 
+func firstHidden(in *Input) { in.Env.FirstHidden = true }
+
 func malformedFrom(in *Input) {
 	in.Results.Author = auth.Author{Fields: 1, Err: errors.New("no address")}
 }

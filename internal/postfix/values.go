@@ -1,8 +1,9 @@
 package postfix
 
 import (
-	"strconv"
 	"strings"
+
+	"github.com/sealmilter/sealmilter/internal/postfix/version"
 )
 
 // Values are the parameters in force, as postconf(1) prints them, defaults
@@ -85,15 +86,17 @@ const wordBytes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 // Get is an expanded value.
 func (v Values) Get(name string) string { return v.Expand(v[name]) }
 
-// atLeast compares mail_version ("3.7.11", "3.9-20240101") with major.minor.
+// atLeast compares mail_version with major.minor; one that cannot be read is
+// older than all.
 func (v Values) atLeast(major, minor int) bool {
-	parts := strings.FieldsFunc(v["mail_version"], func(r rune) bool { return r == '.' || r == '-' })
-	if len(parts) < 2 {
-		return false
-	}
-	a, _ := strconv.Atoi(parts[0])
-	b, _ := strconv.Atoi(parts[1])
-	return a > major || a == major && b >= minor
+	n, _ := version.Parse(v["mail_version"])
+	return n.AtLeast(major, minor)
+}
+
+// HidesFirst: see version.Version.
+func (v Values) HidesFirst() bool {
+	n, _ := version.Parse(v["mail_version"])
+	return n.HidesFirst()
 }
 
 // chrootDefault is what "-" in the chroot column means. master(5): no, before

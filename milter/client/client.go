@@ -14,6 +14,8 @@ import (
 	"time"
 
 	gomilter "github.com/emersion/go-milter"
+
+	"github.com/sealmilter/sealmilter/internal/postfix/version"
 )
 
 // Peer is the SMTP client that the MTA tells the milter about.
@@ -24,6 +26,10 @@ type Peer struct {
 	Helo string
 	// Daemon is {daemon_name}: "ORIGINATING" on a submission service.
 	Daemon string
+	// MTA is the v macro; "" becomes "Postfix 3.7.11". A Postfix that hides the
+	// first field of every message, which is meant to be its own Received, does so
+	// here too: Message.Raw begins with it.
+	MTA string
 }
 
 // Message is one transaction.
@@ -48,7 +54,10 @@ type Answer struct {
 }
 
 // Session is one milter connection, which carries one SMTP connection.
-type Session struct{ s *gomilter.ClientSession }
+type Session struct {
+	s      *gomilter.ClientSession
+	hidden int // fields at the top that the MTA shows to nobody
+}
 
 // offer is what Postfix 3.7 and Sendmail 8.17 offer (mta-notes, negotiation).
 var offer = gomilter.ClientOptions{
@@ -64,7 +73,7 @@ func Dial(network, address string) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Session{s}, nil
+	return &Session{s: s}, nil
 }
 
 // Close ends the session in order.
@@ -87,7 +96,14 @@ func (s *Session) Connect(p Peer) error {
 	if daemon == "" {
 		daemon = "smtpd"
 	}
-	if err := s.s.Macros(gomilter.CodeConn, "j", "mail.example.com", "{daemon_name}", daemon, "v", "Postfix 3.7.11"); err != nil {
+	mta := p.MTA
+	if mta == "" {
+		mta = "Postfix 3.7.11"
+	}
+	if v, ok := version.FromMacro(mta); ok && v.HidesFirst() {
+		s.hidden = 1
+	}
+	if err := s.s.Macros(gomilter.CodeConn, "j", "mail.example.com", "{daemon_name}", daemon, "v", mta); err != nil {
 		return err
 	}
 	if err := goOn(s.s.Conn(name, family, p.Port, addr)); err != nil {
@@ -136,7 +152,7 @@ func (s *Session) Send(m Message) (Answer, error) {
 		return Answer{}, err
 	}
 	fields, body := split(m.Raw)
-	for _, f := range fields {
+	for _, f := range fields[min(s.hidden, len(fields)):] {
 		value := strings.ReplaceAll(f.value, "\r\n", "\n")
 		if !s.leadingSpace() {
 			value = strings.TrimPrefix(value, " ")
@@ -236,7 +252,8 @@ func join(fields []field, body string) string {
 var errEdit = errors.New("edit that this client cannot apply")
 
 // apply does one edit as Postfix would: indexes count within a name, and a
-// deletion renumbers at once.
+// deletion renumbers at once. What is hidden is not counted by a change, and is by
+// an insertion.
 func (s *Session) apply(fields []field, e gomilter.ModifyAction, a *Answer) ([]field, error) {
 	value := strings.ReplaceAll(e.HeaderValue, "\n", "\r\n")
 	if !s.leadingSpace() && value != "" {
@@ -248,7 +265,7 @@ func (s *Session) apply(fields []field, e gomilter.ModifyAction, a *Answer) ([]f
 		return slices.Insert(fields, at, field{e.HeaderName, value}), nil
 	case gomilter.ActChangeHeader:
 		n := 0
-		for i := range fields {
+		for i := min(s.hidden, len(fields)); i < len(fields); i++ {
 			if !strings.EqualFold(strings.TrimRight(fields[i].name, " \t"), e.HeaderName) {
 				continue
 			}
