@@ -129,7 +129,7 @@ func readPostfix(ctx context.Context, postconf, dir string) (doctor.PostfixConf,
 	if err != nil {
 		return doctor.PostfixConf{}, err
 	}
-	p := doctor.PostfixConf{Main: postfix.ParseValues(out)}
+	p := doctor.PostfixConf{Dir: dir, Main: postfix.ParseValues(out)}
 	if dir == "" {
 		dir = p.Main["config_directory"]
 	}

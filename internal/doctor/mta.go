@@ -20,6 +20,7 @@ type Target struct {
 	User    string // the account that connects
 	Chroot  string // the folder that it sees as /, "" for none
 	Service string // which part of the MTA: smtpd, cleanup, sendmail
+	Dir     string // of main.cf, where it is not Postfix's own; else ""
 }
 
 // Reached is the finding about a target; err is what connecting and
@@ -45,7 +46,11 @@ func Reached(t Target, asUser bool, err error) Finding {
 		f.Paste = "listen: [\"unix:" + filepath.Join(t.Chroot, "sealmilter/milter.sock") + "\"]   # milter.yaml; main.cf: unix:sealmilter/milter.sock"
 	case t.Service != "sendmail" && strings.Contains(text, "no such file"):
 		f.Want = "the socket, which set-up has systemd open in Postfix's queue when Postfix is newer here than sealmilter"
-		f.Paste = "sealmilter setup postfix --domain YOUR.DOMAIN   # or, where it was there before: systemctl restart sealmilter.socket sealmilter"
+		instance := ""
+		if t.Dir != "" {
+			instance = " --postfix-config " + shellWord(t.Dir)
+		}
+		f.Paste = "sealmilter setup postfix" + instance + " --domain YOUR.DOMAIN   # or, where it was there before: systemctl restart sealmilter.socket sealmilter"
 	default:
 		f.Want, f.Paste = "the running daemon", "systemctl status sealmilter"
 	}

@@ -82,6 +82,59 @@ func TestPostfix(t *testing.T) {
 	}
 }
 
+// TestPostfixHidesTheFirstField: a warning by version, and a failure where
+// header_checks may have dropped what is meant to be hidden.
+func TestPostfixHidesTheFirstField(t *testing.T) {
+	inQueue := []Socket{{"unix", "/var/spool/postfix/sealmilter/milter.sock"}}
+	for _, c := range []struct {
+		version, checks, master, want string
+	}{
+		{"2.10.1", "", "", "WARN mta Postfix 2.10.1: its own Received"},
+		{"2.10.1", "regexp:/etc/postfix/header_checks", "", "FAIL mta Postfix 2.10.1: leaves unsigned"},
+		{"2.11.2", "", "submit unix n - n - 0 cleanup\n  -o header_checks=pcre:/x\n", "FAIL mta Postfix 2.11.2: leaves unsigned"},
+		{"2.11.3", "regexp:/etc/postfix/header_checks", "", ""},
+		{"3.12-20260821", "regexp:/etc/postfix/header_checks", "", ""},
+		{"", "regexp:/etc/postfix/header_checks", "", ""},
+	} {
+		found, _ := Postfix(PostfixConf{Main: debian(map[string]string{"mail_version": c.version, "header_checks": c.checks}), Master: debianMaster + c.master}, inQueue, nil)
+		compare(t, found, c.want)
+	}
+}
+
+// TestPasteNamesTheInstance: a line that is pasted must not change another Postfix.
+func TestPasteNamesTheInstance(t *testing.T) {
+	for dir, word := range map[string]string{"": "", "/etc/postfix-out": "-c /etc/postfix-out ", "/etc/it's mine": `-c '/etc/it'\''s mine' `} {
+		p := PostfixConf{Dir: dir, Master: debianMaster, Main: debian(map[string]string{
+			"smtpd_milters": "", "non_smtpd_milters": "{ unix:sealmilter/milter.sock, default_action=reject }", "milter_protocol": "2",
+			"milter_macro_daemon_name": "ORIGINATING", "internal_mail_filter_classes": "",
+		})}
+		found, targets := Postfix(p, nil, []string{"ORIGINATING"})
+		if len(targets) != 1 {
+			t.Fatalf("%+v", targets)
+		}
+		found = append(found, Reached(targets[0], true, errors.New("no such file or directory")))
+		pasted := 0
+		for _, f := range found {
+			if f.Paste == "" {
+				continue
+			}
+			pasted++
+			command := "postconf " + word
+			if f.Check == "socket" {
+				command = "sealmilter setup postfix " + strings.Replace(word, "-c", "--postfix-config", 1) + "--domain"
+			} else if !strings.HasSuffix(f.Paste, " && postfix "+word+"reload") {
+				t.Errorf("%s reloads another Postfix", f.Paste)
+			}
+			if !strings.HasPrefix(f.Paste, command) || strings.Contains(f.Paste, "-c") != (dir != "") {
+				t.Errorf("%q: %s", dir, f.Paste)
+			}
+		}
+		if pasted != 6 {
+			t.Errorf("%d lines to paste: %+v", pasted, found)
+		}
+	}
+}
+
 func TestChrootedPostfixSeesNothingElse(t *testing.T) {
 	p := PostfixConf{Main: debian(map[string]string{"smtpd_milters": "", "non_smtpd_milters": ""}), Master: debianMaster}
 	found, _ := Postfix(p, []Socket{{"unix", "/run/sealmilter/milter.sock"}}, nil)

@@ -12,7 +12,7 @@ import (
 var postfixNames = []string{
 	"smtpd_milters", "non_smtpd_milters", "milter_default_action", "milter_macro_daemon_name", "milter_protocol",
 	"internal_mail_filter_classes", "queue_directory", "mail_owner", "myhostname", "smtp_helo_name", "compatibility_level", "mail_version", "receive_override_options",
-	"milter_header_checks",
+	"milter_header_checks", "header_checks",
 }
 
 // PostfixNames lists the parameters that PostfixConf.Main should hold.
@@ -20,6 +20,7 @@ func PostfixNames() []string { return slices.Clone(postfixNames) }
 
 // PostfixConf is what Postfix is told.
 type PostfixConf struct {
+	Dir    string         // of main.cf, where it is not Postfix's own; else ""
 	Main   postfix.Values // effective, of PostfixNames
 	Master string         // the text of master.cf
 }
@@ -30,6 +31,23 @@ func (p PostfixConf) Helo() string {
 		return h
 	}
 	return p.Main["myhostname"]
+}
+
+// postconf is the command that edits main.cf and has Postfix take it up.
+func (p PostfixConf) postconf(args string) string {
+	dir := ""
+	if p.Dir != "" {
+		dir = "-c " + shellWord(p.Dir) + " "
+	}
+	return "postconf " + dir + args + " && postfix " + dir + "reload"
+}
+
+// shellWord is s as one word of a shell.
+func shellWord(s string) string {
+	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+:@%,=") == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 func (p PostfixConf) queue() string {
@@ -61,7 +79,7 @@ func Postfix(p PostfixConf, listens []Socket, daemonNames []string) ([]Finding, 
 				continue
 			}
 			found = true
-			t := Target{Socket: s, Text: m.Address, User: p.Main["mail_owner"], Service: list.service}
+			t := Target{Socket: s, Text: m.Address, User: p.Main["mail_owner"], Service: list.service, Dir: p.Dir}
 			if t.User == "" {
 				t.User = "postfix"
 			}
@@ -79,10 +97,32 @@ func Postfix(p PostfixConf, listens []Socket, daemonNames []string) ([]Finding, 
 		if !found {
 			value := strings.TrimSpace(p.Main[list.name] + " " + address)
 			all = append(all, Finding{Level: list.missing, Check: "mta", Subject: list.name, Message: "Postfix does not hand us anything here: " + list.without,
-				Seen: clip(p.Main[list.name]), Want: clip(value) + chrootNote(p, listens), Paste: "postconf -e '" + list.name + " = " + clip(value) + "' && postfix reload"})
+				Seen: clip(p.Main[list.name]), Want: clip(value) + chrootNote(p, listens), Paste: p.postconf("-e '" + list.name + " = " + clip(value) + "'")})
 		}
 	}
-	return append(all, settings(p, listens, daemonNames)...), targets
+	return append(append(all, settings(p, listens, daemonNames)...), hidden(p)...), targets
+}
+
+// hidden looks for a Postfix that keeps the first field of a message from us
+// (docs/decisions/0023).
+func hidden(p PostfixConf) []Finding {
+	if !p.Main.HidesFirst() {
+		return nil
+	}
+	f := Finding{Level: Warn, Check: "mta", Subject: "Postfix " + clip(p.Main["mail_version"]), Want: "Postfix 2.10.5, 2.11.3 or later",
+		Message: "it hides the first header field of every message from milters; mostly that is its own Received"}
+	checks := p.Main["header_checks"]
+	for _, s := range postfix.ParseMaster(p.Master).Services() {
+		if own, _ := s.Option("header_checks"); s.Command == "cleanup" && own != "" {
+			checks = own
+		}
+	}
+	if checks != "" {
+		f.Level, f.Seen = Fail, clip("header_checks = "+checks)
+		f.Message += ". Where header_checks drop that one it is the sender's first field: From is not seen, mail leaves unsigned, forged results stay"
+		f.Want += "; until then no header_checks that drop Received (smtp_header_checks drop it when mail leaves)"
+	}
+	return []Finding{f}
 }
 
 // action looks at what Postfix does while we are away.
@@ -96,10 +136,10 @@ func action(list string, m postfix.Milter, p PostfixConf) Finding {
 	case "tempfail", "":
 	case "accept":
 		f.Level, f.Message, f.Want = Warn, "while the daemon is down, mail goes out unsigned and comes in unchecked (milter_default_action = accept)", "tempfail: mail waits a moment"
-		f.Paste = "postconf -e 'milter_default_action = tempfail' && postfix reload"
+		f.Paste = p.postconf("-e 'milter_default_action = tempfail'")
 	default:
 		f.Level, f.Message, f.Want = Fail, "while the daemon is down, mail is refused for good: the default action is "+clip(act), "tempfail"
-		f.Paste = "postconf -e 'milter_default_action = tempfail' && postfix reload"
+		f.Paste = p.postconf("-e 'milter_default_action = tempfail'")
 	}
 	return f
 }
@@ -110,14 +150,14 @@ func settings(p PostfixConf, listens []Socket, daemonNames []string) []Finding {
 	if name := p.Main["milter_macro_daemon_name"]; slices.ContainsFunc(daemonNames, func(d string) bool { return strings.EqualFold(d, name) }) {
 		all = append(all, Finding{Level: Fail, Check: "mta", Subject: "milter_macro_daemon_name", Seen: clip(name),
 			Message: "it stands in main.cf, where it makes all mail of the Internet ours: it would be signed and not checked",
-			Want:    "only below the submission services in master.cf", Paste: "postconf -X milter_macro_daemon_name && postfix reload"})
+			Want:    "only below the submission services in master.cf", Paste: p.postconf("-X milter_macro_daemon_name")})
 	}
 	if v := p.Main["milter_protocol"]; v != "" && v < "6" && len(v) == 1 {
-		all = append(all, Finding{Level: Warn, Check: "mta", Subject: "milter_protocol", Seen: clip(v), Message: "an old version of the protocol", Want: "6", Paste: "postconf -X milter_protocol && postfix reload"})
+		all = append(all, Finding{Level: Warn, Check: "mta", Subject: "milter_protocol", Seen: clip(v), Message: "an old version of the protocol", Want: "6", Paste: p.postconf("-X milter_protocol")})
 	}
 	if !strings.Contains(p.Main["internal_mail_filter_classes"], "bounce") {
 		all = append(all, Finding{Level: Warn, Check: "mta", Subject: "internal_mail_filter_classes", Seen: clip(p.Main["internal_mail_filter_classes"]),
-			Message: "bounces that Postfix writes itself are not signed", Want: "bounce", Paste: "postconf -e 'internal_mail_filter_classes = bounce' && postfix reload"})
+			Message: "bounces that Postfix writes itself are not signed", Want: "bounce", Paste: p.postconf("-e 'internal_mail_filter_classes = bounce'")})
 	}
 	for _, s := range postfix.ParseMaster(p.Master).Services() {
 		if s.Command != "smtpd" || loopback(s) {
