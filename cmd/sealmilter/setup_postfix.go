@@ -16,8 +16,8 @@ milter.yaml, has systemd open a socket in Postfix's queue where it lacks one, te
 a whole message through it as Postfix's user, and only then adds sealmilter behind
 the milters that are there. While Postfix proves itself with a message, mail passes
 even if something is wrong; then the final line is written: mail waits while
-sealmilter is down. Anything that goes wrong puts the files back. Run again it
-changes only what is not right yet.
+sealmilter is down. Anything that goes wrong puts the files back; after a kill the
+next run does. Run again it changes only what is not right yet.
 
 --undo takes the edits out of main.cf and master.cf, and leaves those that you
 have made since, the keys, milter.yaml and the socket.`,

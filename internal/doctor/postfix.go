@@ -111,12 +111,7 @@ func hidden(p PostfixConf) []Finding {
 	}
 	f := Finding{Level: Warn, Check: "mta", Subject: "Postfix " + clip(p.Main["mail_version"]), Want: "Postfix 2.10.5, 2.11.3 or later",
 		Message: "it hides the first header field of every message from milters; mostly that is its own Received"}
-	checks := p.Main["header_checks"]
-	for _, s := range postfix.ParseMaster(p.Master).Services() {
-		if own, _ := s.Option("header_checks"); s.Command == "cleanup" && own != "" {
-			checks = own
-		}
-	}
+	checks := postfix.Host{Master: postfix.ParseMaster(p.Master), Values: p.Main}.HeaderChecks()
 	if checks != "" {
 		f.Level, f.Seen = Fail, clip("header_checks = "+checks)
 		f.Message += ". Where header_checks drop that one it is the sender's first field: From is not seen, mail leaves unsigned, forged results stay"

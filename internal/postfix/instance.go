@@ -22,6 +22,7 @@ type Instance struct {
 
 	main, master string // as read
 	record       *Record
+	journal      *journal  // of edits that do not stand yet
 	backup       [2]string // the files without our edits
 }
 
@@ -59,6 +60,12 @@ func Open(ctx context.Context, dir string, run Command) (*Instance, error) {
 		return nil, err
 	}
 	in.Host = Host{ParseMain(in.main), ParseMaster(in.master), ParseValues(out)}
+	// From Postfix 3.8 on `postconf -c DIR` names the folder that was compiled in
+	// while main.cf is younger than about two seconds.
+	in.Host.Values["config_directory"] = dir
+	if err := in.readJournal(); err != nil {
+		return nil, err
+	}
 	data, err := os.ReadFile(in.undo(recordName))
 	if errors.Is(err, fs.ErrNotExist) {
 		in.backup = [2]string{in.main, in.master}
@@ -112,7 +119,8 @@ func (in *Instance) Diff(p *Plan) string {
 		Diff(filepath.Join(in.Dir, fileMaster), in.master, p.Master.String())
 }
 
-// Write puts a plan into the files: first the way back, then the change.
+// Write puts a plan into the files: first the way back, then the change. Until
+// Commit it is half done.
 func (in *Instance) Write(p *Plan, milter Endpoint) error {
 	main, master := p.Main.String(), p.Master.String()
 	r := Record{Version: 1, Milter: milter, Queue: in.Host.Values.Get("queue_directory"), Changes: p.Changes,
@@ -120,7 +128,7 @@ func (in *Instance) Write(p *Plan, milter Endpoint) error {
 	if in.record != nil {
 		r.Changes = Merge(in.record.Changes, p.Changes)
 	}
-	if err := os.MkdirAll(in.UndoDir(), 0o700); err != nil {
+	if err := in.intend(Record{Version: 1, Milter: milter, Queue: r.Queue, Changes: p.Changes, Sums: r.Sums}); err != nil {
 		return err
 	}
 	if err := Replace(in.undo(fileMain), in.backup[0], 0o600); err != nil {
@@ -145,12 +153,12 @@ func (in *Instance) writeRecord(r *Record) error {
 
 // put writes the files that differ from what they hold.
 func (in *Instance) put(main, master string) error {
-	for name, text := range map[string]string{fileMain: main, fileMaster: master} {
-		path := filepath.Join(in.Dir, name)
-		if now, err := os.ReadFile(path); err == nil && string(now) == text {
+	for _, f := range []struct{ name, text string }{{fileMain, main}, {fileMaster, master}} {
+		path := filepath.Join(in.Dir, f.name)
+		if now, err := os.ReadFile(path); err == nil && string(now) == f.text {
 			continue
 		}
-		if err := Replace(path, text, 0); err != nil {
+		if err := Replace(path, f.text, 0); err != nil {
 			return err
 		}
 	}
@@ -162,10 +170,7 @@ func (in *Instance) Rollback() error {
 	if err := in.put(in.main, in.master); err != nil {
 		return err
 	}
-	if in.record != nil {
-		return in.writeRecord(in.record)
-	}
-	return os.RemoveAll(in.UndoDir())
+	return in.restore(in.record)
 }
 
 // Undone is what undo would do: the diff, and what stays because somebody has
@@ -238,6 +243,9 @@ func Replace(path, text string, mode fs.FileMode) (err error) {
 	}
 	if err == nil {
 		err = os.Rename(tmp.Name(), path)
+	}
+	if err == nil {
+		err = syncDir(filepath.Dir(path))
 	}
 	return err
 }

@@ -14,6 +14,7 @@ type fakePostfix struct {
 	t     *testing.T
 	dir   string
 	bad   string // this command fails
+	more  string // lines that postconf prints besides
 	calls []string
 }
 
@@ -34,7 +35,7 @@ func (f *fakePostfix) run(_ context.Context, name string, args ...string) (strin
 	for k, v := range defaults(ParseMain(string(data))) {
 		out.WriteString(k + " = " + v + "\n")
 	}
-	return out.String(), nil
+	return out.String() + f.more, nil
 }
 
 func instance(t *testing.T, fixtureDir string) (*fakePostfix, func() *Instance) {

@@ -39,6 +39,7 @@ type Plan struct {
 	Notes      []string // what was seen, and is left as it is
 	Warnings   []string
 	Questions  []string // must be answered with yes
+	Proving    []string // the same, where the plan is to be proved first
 	Problems   []Problem
 	MilterName string // the milter as Postfix finds it, "unix:sealmilter/milter.sock"
 	// BouncesUnsigned: bounces do not pass milters and the plan leaves it so.
@@ -90,6 +91,7 @@ func (h Host) Plan(w Want) *Plan {
 	p.services(item)
 	p.defaultAction()
 	p.bounces()
+	p.hidden()
 	p.others()
 	return p.Plan
 }
@@ -201,23 +203,56 @@ func (p planner) set(service, name, value, why string, edit func()) {
 func (p planner) defaultAction() {
 	const name = "milter_default_action"
 	now := p.host.Values.Get(name)
-	if p.host.Values.atLeast(3, 0) || now == p.want.DefaultAction {
+	if p.host.Values.atLeast(3, 0) {
 		return
 	}
-	if others := p.otherMilters(); len(others) > 0 {
+	others := p.otherMilters()
+	if len(others) > 0 && now != "accept" && p.want.DefaultAction != "accept" {
+		p.Proving = append(p.Proving, fmt.Sprintf("for the seconds in which set-up proves itself %s is accept (now %s), which before Postfix 3.0 holds for the other milters as well: what one of them cannot look at in that time passes (%s)",
+			name, now, strings.Join(others, ", ")))
+	}
+	if now == p.want.DefaultAction {
+		return
+	}
+	if len(others) > 0 {
 		p.Questions = append(p.Questions, fmt.Sprintf("%s becomes %s (now %s) for the other milters as well: %s",
 			name, p.want.DefaultAction, now, strings.Join(others, ", ")))
 	}
 	p.set("", name, p.want.DefaultAction, "what happens to mail while the milter is down; Postfix before 3.0 has one value for all milters", nil)
 }
 
-// otherMilters are the addresses in main.cf's lists that are not ours.
-func (p planner) otherMilters() []string {
+// hidden warns of a Postfix that keeps the first field of each message from
+// milters (docs/decisions/0023).
+func (p planner) hidden() {
+	if !p.host.Values.HidesFirst() {
+		return
+	}
+	p.Warnings = append(p.Warnings, "Postfix "+p.host.Values["mail_version"]+" hides the first header field of every message from milters, mostly its own Received: update to 2.10.5, 2.11.3 or later")
+	if checks := p.host.HeaderChecks(); checks != "" {
+		p.Warnings = append(p.Warnings, "header_checks = "+checks+": where they drop Received, that first field is the sender's: a From in first place is not seen, so such mail leaves unsigned, and forged results stay; let smtp_header_checks drop Received, when mail leaves")
+	}
+}
+
+// HeaderChecks are the tables that look at header fields when mail comes in, in
+// main.cf or for one cleanup service, "" without.
+func (h Host) HeaderChecks() string {
+	for _, s := range h.Master.Services() {
+		if v, ok := s.Option("header_checks"); ok && v != "" && s.Command == "cleanup" {
+			return h.Values.Expand(v)
+		}
+	}
+	return h.Values.Get("header_checks")
+}
+
+func (p planner) otherMilters() []string { return p.host.OtherMilters(p.want.Milter) }
+
+// OtherMilters are the addresses in main.cf's lists that are not e.
+func (h Host) OtherMilters(e Endpoint) []string {
 	var out []string
 	for _, name := range []string{"smtpd_milters", "non_smtpd_milters"} {
-		for _, item := range List(p.host.Values.Get(name)) {
+		for _, item := range List(h.Values.Get(name)) {
 			a := address(item)
-			if !p.want.Milter.is(item, p.queue()) && !slices.Contains(out, a) {
+			if !e.is(item, h.Values.Get("queue_directory")) && !slices.Contains(out, a) {
 				out = append(out, a)
 			}
 		}

@@ -42,7 +42,7 @@ func (p planner) list(service, name, item, why string) {
 		value, _ = s.Option(name)
 		item = compact(item)
 	}
-	items := slices.DeleteFunc(List(value), func(i string) bool { return strings.HasSuffix(address(i), WitnessSocket) })
+	items := dropWitness(List(value))
 	at := slices.IndexFunc(items, func(i string) bool { return p.want.Milter.is(i, p.queue()) })
 	wanted := slices.Clone(items)
 	if at < 0 {

@@ -25,7 +25,7 @@ func Revert(main *MainCF, master *MasterCF, changes []Change, milter Endpoint, q
 		case strings.Join(List(value), " ") == strings.Join(List(c.After), " "):
 			putBack(main, master, c)
 		case list && milter.in(value, queue):
-			items := slices.DeleteFunc(List(value), func(i string) bool { return milter.is(i, queue) })
+			items := dropWitness(slices.DeleteFunc(List(value), func(i string) bool { return milter.is(i, queue) }))
 			c.Before, c.Raw, c.Had = strings.Join(items, sep(c)), "", len(items) > 0 || c.Had
 			putBack(main, master, c)
 		case list:

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/sealmilter/sealmilter/internal/postfix"
 )
@@ -49,7 +50,7 @@ func listenerOf(e postfix.Endpoint) (pid int, err error) {
 	if e.TCP != "" {
 		network, address = "tcp", e.TCP
 	}
-	c, err := net.Dial(network, address)
+	c, err := net.DialTimeout(network, address, 10*time.Second) // a full backlog keeps one waiting
 	if err != nil {
 		return 0, err
 	}

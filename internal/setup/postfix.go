@@ -21,8 +21,9 @@ type Postfix struct {
 	Dir      string // of main.cf; "" for Postfix's own
 	FailOpen bool   // mail passes while the daemon is down
 
-	inst *postfix.Instance
-	conf *configPlan
+	inst   *postfix.Instance
+	conf   *configPlan
+	mended bool // a set-up that was cut off was put back
 }
 
 // Run sets Postfix up, or takes that back. Interrupted, what is half done is put
@@ -55,6 +56,16 @@ func (s *Postfix) open(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := s.openInstance(ctx); err != nil {
+		return err
+	}
+	if s.inst.HalfDone() {
+		return s.mend(ctx)
+	}
+	return nil
+}
+
+func (s *Postfix) openInstance(ctx context.Context) error {
 	inst, err := postfix.Open(ctx, s.Dir, runProgram)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fail("give the folder of main.cf with --postfix-config", "no Postfix in %s: %w", s.Dir, err)
@@ -88,7 +99,11 @@ func (s *Postfix) setUp(ctx context.Context) error {
 		want.Bounces = true
 		final = h.Plan(want)
 	}
-	if err := s.show(final, append(questions, final.Questions...)); err != nil {
+	questions = append(questions, final.Questions...)
+	if len(final.Changes) > 0 {
+		questions = append(questions, final.Proving...)
+	}
+	if err := s.show(final, questions); err != nil {
 		return err
 	}
 	if s.DryRun {

@@ -2,7 +2,6 @@ package setup
 
 import (
 	"context"
-	"errors"
 	"strings"
 
 	"github.com/sealmilter/sealmilter/internal/postfix"
@@ -13,24 +12,11 @@ import (
 // has proved itself, then for good.
 func (s *Postfix) wire(ctx context.Context, want postfix.Want, final *postfix.Plan, store *keys.Store) (err error) {
 	s.section("Postfix")
-	defer func() {
-		if err == nil {
-			return
+	done := false
+	defer func() { // a panic goes this way, too
+		if !done {
+			err = s.wayBack(ctx, err)
 		}
-		if ctx.Err() != nil {
-			err = errors.New("interrupted")
-		}
-		// The caller may have given up; putting back must not.
-		back := context.WithoutCancel(ctx)
-		if rerr := s.inst.Rollback(); rerr != nil {
-			err = fail("the files as they were are in "+s.inst.UndoDir(), "%w; and putting main.cf and master.cf back failed: %w", err, rerr)
-			return
-		}
-		if _, rerr := s.inst.Reload(back); rerr != nil {
-			err = fail("postfix -c "+s.Dir+" check", "%w; main.cf and master.cf are put back, but Postfix does not reload: %w", err, rerr)
-			return
-		}
-		err = fail("main.cf and master.cf are as they were", "%w", err)
 	}()
 	if s.inst.Running(ctx) {
 		// The witness goes when Postfix no longer knows of it.
@@ -49,6 +35,10 @@ func (s *Postfix) wire(ctx context.Context, want postfix.Want, final *postfix.Pl
 	if err != nil {
 		return err
 	}
+	if err := s.inst.Commit(); err != nil {
+		return err
+	}
+	done = true
 	if !running {
 		s.warn("Postfix is not running: the files stand and are checked, but no message went through it. Start it and run this again, or send one")
 	}
@@ -63,6 +53,7 @@ func (s *Postfix) proveWired(ctx context.Context, want postfix.Want, store *keys
 	p := newProof(h)
 	p.domain, p.id = s.Domains[0], s.conf.cfg.AuthservID
 	p.signing, _, _ = store.Pick(p.domain)
+	p.alone = len(h.OtherMilters(s.conf.milter)) == 0
 	w, forget, err := p.listen()
 	if err != nil {
 		return nil, err
@@ -89,6 +80,10 @@ func (s *Postfix) proveWired(ctx context.Context, want postfix.Want, store *keys
 
 // takeBack is --undo.
 func (s *Postfix) takeBack(ctx context.Context) error {
+	if !s.inst.SetUp() && s.mended {
+		s.ok("no other set-up stands here")
+		return nil
+	}
 	if !s.inst.SetUp() {
 		return fail("nothing to undo; a milter that was added by hand goes out with postconf -e", "there is no record of a set-up in %s", s.inst.UndoDir())
 	}

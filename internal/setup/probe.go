@@ -85,7 +85,10 @@ func (p probe) as(ctx context.Context, mta mtaSide) (client.Answer, error) {
 	if err != nil {
 		return client.Answer{}, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, programFor)
+	defer cancel()
 	cmd := exec.CommandContext(ctx, "/proc/self/exe", "setup", "probe")
+	cmd.WaitDelay = lettingGo
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: cred}
 	cmd.Dir = mta.dir
 	cmd.Env = []string{}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -19,6 +20,36 @@ type dovecotLab struct {
 // The one account of the lab.
 const saslUser, saslPassword = "kim@good.example", "correct horse"
 
+// The account in the language of Dovecot 2.3, and of 2.4, which wants its version in the first line.
+const (
+	dovecot23 = `disable_plaintext_auth = no
+passdb {
+  driver = passwd-file
+  args = scheme=PLAIN username_format=%%u %[2]s
+}
+userdb {
+  driver = static
+  args = uid=65534 gid=65534 home=/nonexistent
+}
+`
+	dovecot24 = `dovecot_config_version = 2.4.0
+dovecot_storage_version = 2.4.0
+auth_allow_cleartext = yes
+passdb passwd-file {
+  passwd_file_path = %[2]s
+  auth_username_format = %%{user}
+  default_password_scheme = PLAIN
+}
+userdb static {
+  fields {
+    uid = 65534
+    gid = 65534
+    home = /nonexistent
+  }
+}
+`
+)
+
 func (d *dovecotLab) socket() string { return filepath.Join(d.dir, "auth") }
 
 func (d *dovecotLab) start() error {
@@ -30,23 +61,22 @@ func (d *dovecotLab) start() error {
 		return err
 	}
 	conf := filepath.Join(d.dir, "dovecot.conf")
-	text := fmt.Sprintf(`base_dir = %[1]s/run
+	version, err := run(nil, "dovecot", "--version")
+	if err != nil {
+		return err
+	}
+	accounts := dovecot24 // Debian 13 and later
+	if strings.HasPrefix(string(version), "2.2.") || strings.HasPrefix(string(version), "2.3.") {
+		accounts = dovecot23
+	}
+	text := fmt.Sprintf(accounts+`base_dir = %[1]s/run
 state_dir = %[1]s/state
 instance_name = sealmilter-e2e
 log_path = %[1]s/dovecot.log
 protocols =
 ssl = no
-disable_plaintext_auth = no
 auth_mechanisms = plain login
 auth_cache_size = 0
-passdb {
-  driver = passwd-file
-  args = scheme=PLAIN username_format=%%u %[2]s
-}
-userdb {
-  driver = static
-  args = uid=65534 gid=65534 home=/nonexistent
-}
 service auth {
   unix_listener %[3]s {
     mode = 0660
@@ -58,7 +88,6 @@ service auth {
 	if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
 		return err
 	}
-	var err error
 	if d.proc, err = startProc("dovecot", filepath.Join(d.dir, "start.log"), nil, "dovecot", "-F", "-c", conf); err != nil {
 		return err
 	}

@@ -45,7 +45,6 @@ queue_directory = %[1]s/spool
 data_directory = %[1]s/data
 command_directory = /usr/sbin
 daemon_directory = /usr/lib/postfix/sbin
-meta_directory = /etc/postfix
 shlib_directory = /usr/lib/postfix
 maillog_file = %[1]s/mail.log
 maillog_file_prefixes = %[1]s

@@ -1,0 +1,16 @@
+package setup
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestProgramsEnd: a program that hangs is ended, also when what it has started
+// holds its output.
+func TestProgramsEnd(t *testing.T) {
+	out, err := runFor(t.Context(), 200*time.Millisecond, "sh", "-c", "echo started; sleep 20 & wait")
+	if err == nil || !strings.Contains(err.Error(), "did not end within") || out != "started\n" {
+		t.Errorf("%q, %v", out, err)
+	}
+}
