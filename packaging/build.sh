@@ -69,6 +69,7 @@ done
 cp packaging/lint/copyright "$STAGE/copyright"
 { echo; sed 's/^$/./; s/^/ /' LICENSE; } >>"$STAGE/copyright"
 sed 's|/usr/local/sbin|/usr/sbin|' packaging/plain/sealmilter.service >"$STAGE/plain.service"
+sed -f packaging/plain/systemd-219.sed "$STAGE/plain.service" >"$STAGE/systemd-219.service"
 note="Release $PACKAGE_VERSION; CHANGELOG.md says what changed."
 who="The sealmilter authors <sealmilter@users.noreply.github.com>"
 printf 'sealmilter (%s-1) unstable; urgency=medium\n\n  * %s\n\n -- %s  %s\n' "$PACKAGE_VERSION" "$note" "$who" \

@@ -95,7 +95,8 @@ replace_running() {
 }
 
 warn_if_wired() {
-	if { postconf -h smtpd_milters non_smtpd_milters; postconf -P; } 2>/dev/null | grep -q sealmilter; then
+	# Not postconf -P for master.cf: it came with Postfix 2.11.
+	if { postconf -h smtpd_milters non_smtpd_milters; grep -hs '^[^#]*_milters' /etc/postfix/master.cf; } 2>/dev/null | grep -q sealmilter; then
 		say "Postfix still asks sealmilter, and answers mail with 451 until that is taken out."
 		say "Before a removal: sealmilter setup postfix --undo"
 		say "After it: take sealmilter out of smtpd_milters and non_smtpd_milters (main.cf, master.cf), then: postfix reload"

@@ -12,6 +12,7 @@
 #   SLACK   factor for how long mail may take: 1 on an idle machine (default 5)
 #   MIRROR  where debootstrap gets its packages (default: what apt uses here)
 #   SUITE   default bookworm
+#   PACKAGES  folder with v1, v2 and smtpstream, built before (test/matrix)
 #   RESTARTS  under the stream of sessions, default 10
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -50,14 +51,7 @@ exec 9>"$LAB/lock"
 # What is started below holds it, too: nothing of a killed run is in the way.
 flock -w "${WAIT:-1800}" 9 || die "another run, or what is left of one, holds $LAB/lock"
 tree=$LAB/$SUITE
-if [ ! -e "$tree/.complete" ]; then
-	step "debootstrap $SUITE (once)"
-	rm -rf "$tree"
-	mirror=${MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 2>/dev/null | head -1)}
-	debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,postfix "$SUITE" "$tree" ${mirror:+"$mirror"} >"$LAB/debootstrap.log" 2>&1 ||
-		{ tail -20 "$LAB/debootstrap.log"; exit 75; }
-	touch "$tree/.complete"
-fi
+test/packages/tree.sh "$SUITE" "$tree" || exit $?
 
 boot() {
 	systemd-nspawn -q -b -D "$box" --register=no --keep-unit --private-network --hostname=mail.example.com \
@@ -152,9 +146,13 @@ rm -rf "$work"
 mkdir -p "$work"
 ARCHS=$($GO env GOHOSTARCH)
 export ARCHS
-PACKAGE_VERSION=1.0.0 packaging/build.sh "$work/v1" >/dev/null
-PACKAGE_VERSION=1.0.1 packaging/build.sh "$work/v2" >/dev/null
-CGO_ENABLED=0 $GO build -o "$work/smtpstream" ./test/packages/smtpstream
+if [ -n "${PACKAGES:-}" ]; then
+	cp -r "$PACKAGES/." "$work/"
+else
+	PACKAGE_VERSION=1.0.0 packaging/build.sh "$work/v1" >/dev/null
+	PACKAGE_VERSION=1.0.1 packaging/build.sh "$work/v2" >/dev/null
+	CGO_ENABLED=0 $GO build -o "$work/smtpstream" ./test/packages/smtpstream
+fi
 
 # A machine of its own for each life, with the packages in /root.
 new_box() {
@@ -397,14 +395,41 @@ step "rpm: install, verify, erase"
 rm -rf "$box"
 cp -a "$tree" "$box"
 cp "$work"/v2/*.rpm "$box/root/two.rpm"
-# SELinux tools that do not work, as in a container or with SELINUX=disabled, must
-# not fail the installation.
-printf '#!/bin/sh\nexit 0\n' >"$box/usr/sbin/selinuxenabled"
-printf '#!/bin/sh\necho "$*" >>/root/semanage\nexit 1\n' >"$box/usr/sbin/semanage"
-chmod +x "$box/usr/sbin/selinuxenabled" "$box/usr/sbin/semanage"
 rpm --root "$box" --initdb
+selinux_tools() { # STATUS of selinuxenabled, of the others
+	for tool in selinuxenabled:$1 semanage:$2 restorecon:$2; do
+		printf '#!/bin/sh\necho "%s $*" >>/root/selinux\nexit %s\n' "${tool%:*}" "${tool#*:}" >"$box/usr/sbin/${tool%:*}"
+		chmod +x "$box/usr/sbin/${tool%:*}"
+	done
+	: >"$box/root/selinux"
+}
+asked() { grep -q "^$1" "$box/root/selinux"; }
+quietly() { # rpm must say nothing, or what is meant for everybody
+	rpm --root "$box" "$@" 2>"$work/rpm" || { cat "$work/rpm"; die "rpm $*"; }
+	! grep -i 'scriptlet\|not found\|no such' "$work/rpm" || die "rpm $*"
+}
+# No SELinux tools at all; switched off; in force.
+quietly -i --nodeps --ignoreos "$box/root/two.rpm"
+! grep -qi selinux "$work/rpm" || die "it speaks of SELinux where there is none: $(cat "$work/rpm")"
+quietly -e --nodeps sealmilter
+selinux_tools 1 0
+quietly -i --nodeps --ignoreos "$box/root/two.rpm"
+! asked semanage && ! asked restorecon || die "SELinux is off: $(cat "$box/root/selinux")"
+quietly -e --nodeps sealmilter
+selinux_tools 0 0
+quietly -i --nodeps --ignoreos "$box/root/two.rpm"
+for want in 'semanage fcontext -a -t dkim_milter_exec_t /usr/sbin/sealmilter' 'semanage fcontext -a -t dkim_milter_data_t /var/lib/sealmilter' 'restorecon .*/usr/sbin/sealmilter'; do
+	asked "$want" || die "not asked for: $want; $(cat "$box/root/selinux")"
+done
+! grep -q 'no SELinux type' "$work/rpm" || die "$(cat "$work/rpm")"
+: >"$box/root/selinux"
+quietly -e --nodeps sealmilter
+asked 'semanage fcontext -d /usr/sbin/sealmilter' || die "the types stay after rpm -e: $(cat "$box/root/selinux")"
+ok "without SELinux tools, switched off, in force"
+# Tools that do not work, as in a container, must not fail the installation.
+selinux_tools 0 1
 rpm --root "$box" -i --nodeps --ignoreos "$box/root/two.rpm" || die "rpm -i"
-grep -q dkim_milter_exec_t "$box/root/semanage" || die "no SELinux types asked for"
+asked 'semanage .*dkim_milter_exec_t' || die "no SELinux types asked for"
 printf '#!/bin/sh\nexit 1\n' >"$box/usr/sbin/selinuxenabled"
 rpm --root "$box" -V --nodeps sealmilter || die "rpm -V"
 [ "$(chroot "$box" stat -c '%U %a' /var/lib/sealmilter/keys)" = "sealmilter 700" ] || die "key folder"
