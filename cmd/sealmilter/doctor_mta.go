@@ -146,7 +146,7 @@ func output(ctx context.Context, name string, args ...string) (string, error) {
 	defer cancel()
 	var stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Stderr = &stderr
+	cmd.Stderr, cmd.WaitDelay = &stderr, time.Second // for what a killed program has started
 	out, err := cmd.Output()
 	if err != nil {
 		return "", fmt.Errorf("%s: %w %s", name, err, strings.TrimSpace(stderr.String()))
@@ -160,7 +160,7 @@ func probeAs(ctx context.Context, t doctor.Target) (asUser bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, probePatience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "/proc/self/exe", "probe", t.Network, t.Addr)
-	cmd.Dir = "/"
+	cmd.Dir, cmd.WaitDelay = "/", time.Second
 	if os.Geteuid() == 0 && t.User != "root" {
 		cred, err := setup.Credential(t.User)
 		if err != nil {

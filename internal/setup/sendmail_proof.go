@@ -115,7 +115,10 @@ func (s *Sendmail) oneConnection(ctx context.Context, cf string, talk func(net.C
 	if err != nil {
 		return "", err
 	}
-	cmd := exec.CommandContext(ctx, s.Program, "-C", cf, "-bs")
+	limited, cancel := context.WithTimeout(ctx, 2*smtpFor)
+	defer cancel()
+	cmd := exec.CommandContext(limited, s.Program, "-C", cf, "-bs")
+	cmd.WaitDelay = lettingGo
 	var stderr strings.Builder
 	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = "/", f, f, &stderr
 	err = cmd.Start()

@@ -87,6 +87,7 @@ func (d *dnsLab) start(extra map[string]string) error {
 	username: ""
 	chroot: ""
 	server-count: 1
+	rrl-ratelimit: 0
 	database: ""
 	zonesdir: "%[2]s"
 	pidfile: "%[2]s/nsd.pid"
