@@ -189,10 +189,17 @@ func (in *Instance) Undo() error {
 	return os.RemoveAll(in.UndoDir())
 }
 
-// Running reports whether the instance's master is up.
-func (in *Instance) Running(ctx context.Context) bool {
+// Running reports whether the instance's master is up. An error says that this
+// could not be found out in time: that is not "no".
+func (in *Instance) Running(ctx context.Context) (bool, error) {
 	_, err := in.Run(ctx, "postfix", "-c", in.Dir, "status")
-	return err == nil
+	if ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return false, err
+	}
+	return err == nil, nil
 }
 
 // Reload makes Postfix take the files. running is false when it is stopped; then
@@ -201,8 +208,8 @@ func (in *Instance) Reload(ctx context.Context) (running bool, err error) {
 	if _, err := in.Run(ctx, "postfix", "-c", in.Dir, "check"); err != nil {
 		return false, err
 	}
-	if !in.Running(ctx) {
-		return false, nil
+	if running, err := in.Running(ctx); !running {
+		return false, err
 	}
 	_, err = in.Run(ctx, "postfix", "-c", in.Dir, "reload")
 	return true, err

@@ -3,6 +3,7 @@ package postfix
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -174,6 +175,37 @@ func TestReload(t *testing.T) {
 		running, err := in.Reload(context.Background())
 		if running != c.running || len(f.calls) != c.calls || (err != nil) != c.err {
 			t.Errorf("%q fails: running %v, %q, %v", c.bad, running, f.calls, err)
+		}
+	}
+}
+
+// TestReloadCutOff: a status that was not found out is not "stopped", after which
+// the new files would stand unproved.
+func TestReloadCutOff(t *testing.T) {
+	_, open := instance(t, "debian12")
+	ctx, cancel := context.WithCancel(t.Context())
+	for _, c := range []struct {
+		name string
+		run  Command
+	}{
+		{"deadline", func(_ context.Context, _ string, args ...string) (string, error) {
+			if args[len(args)-1] == "status" {
+				return "", fmt.Errorf("postfix: %w", context.DeadlineExceeded)
+			}
+			return "", nil
+		}},
+		{"interrupted", func(_ context.Context, _ string, args ...string) (string, error) {
+			if args[len(args)-1] == "status" {
+				cancel()
+				return "", errors.New("killed")
+			}
+			return "", nil
+		}},
+	} {
+		in := open()
+		in.Run = c.run
+		if running, err := in.Reload(ctx); running || err == nil {
+			t.Errorf("%s: running %v, %v", c.name, running, err)
 		}
 	}
 }

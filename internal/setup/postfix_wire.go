@@ -18,7 +18,11 @@ func (s *Postfix) wire(ctx context.Context, want postfix.Want, final *postfix.Pl
 			err = s.wayBack(ctx, err)
 		}
 	}()
-	if s.inst.Running(ctx) {
+	up, err := s.inst.Running(ctx)
+	if err != nil {
+		return err
+	}
+	if up {
 		// The witness goes when Postfix no longer knows of it.
 		forget, err := s.proveWired(ctx, want, store)
 		if forget != nil {

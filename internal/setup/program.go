@@ -45,7 +45,7 @@ func runFor(ctx context.Context, limit time.Duration, name string, args ...strin
 	cmd.Stderr, cmd.WaitDelay = &stderr, lettingGo
 	out, err := cmd.Output()
 	if ctx.Err() == nil && limited.Err() != nil {
-		return string(out), fmt.Errorf("%s %s: did not end within %v: %s", name, strings.Join(args, " "), limit, strings.TrimSpace(stderr.String()))
+		return string(out), fmt.Errorf("%s %s: did not end within %v: %w %s", name, strings.Join(args, " "), limit, context.DeadlineExceeded, strings.TrimSpace(stderr.String()))
 	}
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {

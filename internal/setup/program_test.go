@@ -1,6 +1,8 @@
 package setup
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -10,7 +12,7 @@ import (
 // holds its output.
 func TestProgramsEnd(t *testing.T) {
 	out, err := runFor(t.Context(), 200*time.Millisecond, "sh", "-c", "echo started; sleep 20 & wait")
-	if err == nil || !strings.Contains(err.Error(), "did not end within") || out != "started\n" {
+	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "did not end within") || out != "started\n" {
 		t.Errorf("%q, %v", out, err)
 	}
 }
