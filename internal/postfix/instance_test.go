@@ -66,16 +66,22 @@ func (f *fakePostfix) file(name string) string {
 
 // The way of a set-up: proving, final, once more with another wish, back.
 func TestInstanceThereAndBack(t *testing.T) {
-	f, open := instance(t, "el9")
+	for _, fixture := range fixtures {
+		t.Run(fixture.name, func(t *testing.T) { thereAndBack(t, fixture.name, fixture.e) })
+	}
+}
+
+func thereAndBack(t *testing.T, dir string, e Endpoint) {
+	f, open := instance(t, dir)
 	main, master := f.file("main.cf"), f.file("master.cf")
 	in := open()
 	if in.SetUp() {
 		t.Fatal("a set-up before the first")
 	}
-	proving := want(inRun)
+	proving := want(e)
 	proving.DefaultAction, proving.Witness = "accept", witness
-	for _, w := range []Want{proving, want(inRun)} {
-		if err := in.Write(in.Host.Plan(w), inRun); err != nil {
+	for _, w := range []Want{proving, want(e)} {
+		if err := in.Write(in.Host.Plan(w), e); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -83,12 +89,12 @@ func TestInstanceThereAndBack(t *testing.T) {
 		t.Errorf("mode of main.cf: %v, %v", st.Mode(), err)
 	}
 	again := open()
-	if !again.SetUp() || len(again.Host.Plan(want(inRun)).Changes) > 0 {
-		t.Errorf("after a set-up: %+v", again.Host.Plan(want(inRun)).Changes)
+	if !again.SetUp() || len(again.Host.Plan(want(e)).Changes) > 0 {
+		t.Errorf("after a set-up: %+v", again.Host.Plan(want(e)).Changes)
 	}
-	other := want(inRun)
+	other := want(e)
 	other.DefaultAction = "accept"
-	if err := again.Write(again.Host.Plan(other), inRun); err != nil {
+	if err := again.Write(again.Host.Plan(other), e); err != nil {
 		t.Fatal(err)
 	}
 	back := open()
