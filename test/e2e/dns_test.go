@@ -82,12 +82,15 @@ func (d *dnsLab) start(extra map[string]string) error {
 		all[z] += text
 	}
 	var conf strings.Builder
+	// As newer ones do anyway: answers that are not limited, and without a delegation, which unbound would follow to
+	// port 53.
 	fmt.Fprintf(&conf, `server:
 	ip-address: 127.0.0.1@%d
 	username: ""
 	chroot: ""
 	server-count: 1
 	rrl-ratelimit: 0
+	minimal-responses: yes
 	database: ""
 	zonesdir: "%[2]s"
 	pidfile: "%[2]s/nsd.pid"
