@@ -122,6 +122,9 @@ func (in *Instance) Diff(p *Plan) string {
 // Write puts a plan into the files: first the way back, then the change. Until
 // Commit it is half done.
 func (in *Instance) Write(p *Plan, milter Endpoint) error {
+	if err := in.unedited(); err != nil {
+		return err
+	}
 	main, master := p.Main.String(), p.Master.String()
 	r := Record{Version: 1, Milter: milter, Queue: in.Host.Values.Get("queue_directory"), Changes: p.Changes,
 		Sums: map[string]string{fileMain: sum(main), fileMaster: sum(master)}}
@@ -163,14 +166,6 @@ func (in *Instance) put(main, master string) error {
 		}
 	}
 	return nil
-}
-
-// Rollback puts back what Open found.
-func (in *Instance) Rollback() error {
-	if err := in.put(in.main, in.master); err != nil {
-		return err
-	}
-	return in.restore(in.record)
 }
 
 // Undone is what undo would do: the diff, and what stays because somebody has

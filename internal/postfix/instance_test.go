@@ -117,7 +117,7 @@ func TestInstanceEditBetween(t *testing.T) {
 	f, open := instance(t, "debian12")
 	main := f.file("main.cf")
 	in := open()
-	if err := in.Write(in.Host.Plan(want(inQueue)), inQueue); err != nil {
+	if err := errors.Join(in.Write(in.Host.Plan(want(inQueue)), inQueue), in.Commit()); err != nil {
 		t.Fatal(err)
 	}
 	edited := f.file("main.cf") + "mine = 1\n"
@@ -127,7 +127,7 @@ func TestInstanceEditBetween(t *testing.T) {
 	in = open()
 	more := want(inQueue)
 	more.Bounces = true
-	if err := in.Write(in.Host.Plan(more), inQueue); err != nil {
+	if err := errors.Join(in.Write(in.Host.Plan(more), inQueue), in.Commit()); err != nil {
 		t.Fatal(err)
 	}
 	if err := open().Undo(); err != nil {
@@ -138,26 +138,34 @@ func TestInstanceEditBetween(t *testing.T) {
 	}
 }
 
-// Rollback puts back what Open found: nothing, or the set-up before.
+func (in *Instance) rollback() error {
+	kept, err := in.Recover()
+	if len(kept) > 0 {
+		err = errors.Join(err, fmt.Errorf("kept %q", kept))
+	}
+	return err
+}
+
+// Recover puts back what Open found: nothing, or the set-up before.
 func TestInstanceRollback(t *testing.T) {
 	f, open := instance(t, "debian12")
 	main := f.file("main.cf")
 	in := open()
-	if err := errors.Join(in.Write(in.Host.Plan(want(inQueue)), inQueue), in.Rollback()); err != nil {
+	if err := errors.Join(in.Write(in.Host.Plan(want(inQueue)), inQueue), in.rollback()); err != nil {
 		t.Fatal(err)
 	}
 	if f.file("main.cf") != main || open().SetUp() {
 		t.Error("the first set-up is not rolled back")
 	}
 	in = open()
-	if err := in.Write(in.Host.Plan(want(inQueue)), inQueue); err != nil {
+	if err := errors.Join(in.Write(in.Host.Plan(want(inQueue)), inQueue), in.Commit()); err != nil {
 		t.Fatal(err)
 	}
 	first := f.file("main.cf")
 	in = open()
 	more := want(inQueue)
 	more.Bounces = true
-	if err := errors.Join(in.Write(in.Host.Plan(more), inQueue), in.Rollback()); err != nil {
+	if err := errors.Join(in.Write(in.Host.Plan(more), inQueue), in.rollback()); err != nil {
 		t.Fatal(err)
 	}
 	if f.file("main.cf") != first {

@@ -76,11 +76,14 @@ func (in *Instance) Commit() error {
 	if in.journal == nil {
 		return nil
 	}
-	in.journal = nil
 	if err := os.Remove(in.undo(journalName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return syncDir(in.UndoDir())
+	if err := syncDir(in.UndoDir()); err != nil {
+		return err
+	}
+	in.journal = nil
+	return nil
 }
 
 // restore has the record say again what it said before, and ends the journal:
@@ -103,22 +106,29 @@ func (in *Instance) restore(r *Record) error {
 	return os.RemoveAll(in.UndoDir())
 }
 
-// Recover puts back what was there before a set-up that was cut off: byte for
-// byte, or, where somebody has edited a file since, by taking our edits out of it.
-// kept names what stays because it is no longer ours. The instance is to be opened
-// again.
+// Recover puts back what was there before a set-up that was cut off, or failed:
+// byte for byte, or, where somebody has edited a file since, by taking our edits
+// out of it. kept names what stays because it is no longer ours. To go on, the
+// instance is to be opened again.
 func (in *Instance) Recover() (kept []string, err error) {
 	j := in.journal
-	main, master := in.Host.Main.Clone(), in.Host.Master.Clone()
+	if j == nil {
+		return nil, nil // nothing was written
+	}
+	now, err := in.read()
+	if err != nil {
+		return nil, err
+	}
+	main, master := ParseMain(now[fileMain]), ParseMaster(now[fileMaster])
 	for _, e := range slices.Backward(j.Edits) {
 		kept = append(kept, Revert(main, master, e.Changes, e.Milter, e.Queue)...)
 	}
-	back := map[string]string{}
-	edited := false
-	for _, f := range []struct{ name, now, reverted string }{{fileMain, in.main, main.String()}, {fileMaster, in.master, master.String()}} {
-		back[f.name] = j.Files[f.name]
-		if f.now != j.Files[f.name] && !slices.Contains(j.Sums[f.name], sum(f.now)) {
-			back[f.name], edited = f.reverted, true
+	reverted := map[string]string{fileMain: main.String(), fileMaster: master.String()}
+	back, edited := map[string]string{}, false
+	for name, text := range now {
+		back[name] = j.Files[name]
+		if text != j.Files[name] && !slices.Contains(j.Sums[name], sum(text)) {
+			back[name], edited = reverted[name], true
 		}
 	}
 	if !edited {
@@ -128,6 +138,39 @@ func (in *Instance) Recover() (kept []string, err error) {
 		return kept, err
 	}
 	return kept, in.restore(j.Record)
+}
+
+// read returns main.cf and master.cf as they are now.
+func (in *Instance) read() (map[string]string, error) {
+	now := map[string]string{}
+	for _, name := range []string{fileMain, fileMaster} {
+		data, err := os.ReadFile(filepath.Join(in.Dir, name))
+		if err != nil {
+			return nil, err
+		}
+		now[name] = string(data)
+	}
+	return now, nil
+}
+
+// unedited reports as an error that somebody has written main.cf or master.cf since
+// we last did, or read them: a plan is for the files as they were.
+func (in *Instance) unedited() error {
+	now, err := in.read()
+	if err != nil {
+		return err
+	}
+	for name, text := range now {
+		known := text == map[string]string{fileMain: in.main, fileMaster: in.master}[name]
+		if in.journal != nil {
+			sums := in.journal.Sums[name]
+			known = sum(text) == sums[len(sums)-1]
+		}
+		if !known {
+			return fmt.Errorf("somebody has edited %s in the meantime: run this again", filepath.Join(in.Dir, name))
+		}
+	}
+	return nil
 }
 
 // dropWitness takes a proof's second milter out of a list.

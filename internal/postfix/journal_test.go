@@ -189,3 +189,35 @@ func TestInstanceKnowsItsFolder(t *testing.T) {
 		t.Errorf("%s, want %s", got, f.dir)
 	}
 }
+
+// TestNobodysEditIsLost: an edit between the reading and the writing, or while
+// set-up proves itself, ends the set-up and stays.
+func TestNobodysEditIsLost(t *testing.T) {
+	const mine = "mine = 1\n"
+	f, open := instance(t, "debian12")
+	main, master := f.file("main.cf"), f.file("master.cf")
+	in := open()
+	f.put("main.cf", main+mine)
+	if err := in.Write(in.Host.Plan(proof(inQueue)), inQueue); err == nil || !strings.Contains(err.Error(), "main.cf in the meantime") {
+		t.Errorf("before the first edit: %v", err)
+	}
+	if err := in.rollback(); err != nil || f.file("main.cf") != main+mine {
+		t.Errorf("%v\n%s", err, Diff("main.cf", main+mine, f.file("main.cf")))
+	}
+
+	f.put("main.cf", main)
+	in = open()
+	if err := in.Write(in.Host.Plan(proof(inQueue)), inQueue); err != nil {
+		t.Fatal(err)
+	}
+	f.put("main.cf", f.file("main.cf")+mine)
+	if err := in.Write(in.Host.Plan(want(inQueue)), inQueue); err == nil {
+		t.Error("overwritten")
+	}
+	if err := in.rollback(); err != nil || f.file("main.cf") != main+mine || f.file("master.cf") != master {
+		t.Errorf("%v\n%s", err, Diff("main.cf", main+mine, f.file("main.cf")))
+	}
+	if in := open(); in.HalfDone() || in.SetUp() {
+		t.Error("something is left")
+	}
+}

@@ -14,7 +14,11 @@ func (s *Postfix) wayBack(ctx context.Context, err error) error {
 	}
 	// The caller may have given up; putting back must not.
 	back := context.WithoutCancel(ctx)
-	if rerr := s.inst.Rollback(); rerr != nil {
+	kept, rerr := s.inst.Recover()
+	for _, k := range kept {
+		s.warn("%s", k)
+	}
+	if rerr != nil {
 		return fail("run `sealmilter setup postfix --undo` again; the files as they were are in "+s.inst.UndoDir(),
 			"%w; and putting main.cf and master.cf back failed: %w", err, rerr)
 	}
