@@ -77,6 +77,21 @@ func unknown(t *testing.T, text string, version int) (out []string) {
 	return out
 }
 
+// TestOneTable: README and docs/packages.md say the same about what was run where.
+func TestOneTable(t *testing.T) {
+	table := func(path string) string {
+		_, rest, ok := strings.Cut(read(t, path), "\n| system | MTA |")
+		table, _, ends := strings.Cut(rest, "\n\n")
+		if !ok || !ends || strings.Count(table, "\n") < 8 {
+			t.Fatalf("%s has no table of systems", path)
+		}
+		return table
+	}
+	if table("../README.md") != table("../docs/packages.md") {
+		t.Error("README.md and docs/packages.md differ about what was run where")
+	}
+}
+
 func read(t *testing.T, path string) string {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("..", "..", "packaging", path))
