@@ -99,7 +99,7 @@ func (f *doctorFlags) examine(cmd *cobra.Command, domain string) ([]doctor.Findi
 	if len(f.egress)+len(cfg.Egress) == 0 && len(egress) > 0 {
 		all = append(all, doctor.Finding{Level: doctor.Pass, Check: "config", Subject: "egress", Message: "is not set: looked at are this host's own public addresses, " + joinAddrs(egress)})
 	}
-	d := doctor.Domain{Name: domain, SDID: domain, Egress: egress, Helo: f.helo, ViaSES: cfg.Sign.ViaSES()}
+	d := doctor.Domain{Name: domain, SDID: domain, Egress: egress, Helo: f.helo, PostfixDir: f.postfix, ViaSES: cfg.Sign.ViaSES()}
 	all = append(all, loadForDoctor(cfg, &d)...)
 	for _, selector := range f.selectors {
 		d.Foreign = append(d.Foreign, strings.ToLower(strings.TrimSpace(selector)))

@@ -51,6 +51,8 @@ type Domain struct {
 	// Egress are the addresses from which our mail reaches the world.
 	Egress []netip.Addr
 	Helo   string // the name that the MTA says in HELO; "" when unknown
+	// PostfixDir is where main.cf lies, where that is not Postfix's own; else "".
+	PostfixDir string
 	// ViaSES: Amazon SES hands our mail on, so that Egress, PTR and HELO are theirs.
 	ViaSES bool
 }

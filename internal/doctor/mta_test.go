@@ -3,6 +3,7 @@ package doctor
 import (
 	"errors"
 	"io/fs"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -113,6 +114,7 @@ func TestPasteNamesTheInstance(t *testing.T) {
 			t.Fatalf("%+v", targets)
 		}
 		found = append(found, Reached(targets[0], true, errors.New("no such file or directory")))
+		found = append(found, spfHelo(t.Context(), nil, Domain{Name: "example.com", Helo: "host", Egress: []netip.Addr{netip.MustParseAddr("192.0.2.25")}, PostfixDir: dir})...)
 		pasted := 0
 		for _, f := range found {
 			if f.Paste == "" {
@@ -129,7 +131,7 @@ func TestPasteNamesTheInstance(t *testing.T) {
 				t.Errorf("%q: %s", dir, f.Paste)
 			}
 		}
-		if pasted != 6 {
+		if pasted != 7 {
 			t.Errorf("%d lines to paste: %+v", pasted, found)
 		}
 	}

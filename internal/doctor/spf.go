@@ -97,7 +97,7 @@ func spfHelo(ctx context.Context, r resolve.Resolver, d Domain) []Finding {
 	}
 	if d.Helo == "" || !strings.Contains(d.Helo, ".") {
 		return []Finding{{Level: Fail, Check: "helo", Subject: d.Helo, Message: fmt.Sprintf("%q is no full host name to say in HELO", d.Helo),
-			Want: "a name that the DNS knows, as mail." + d.Name, Paste: "postconf -e 'myhostname = mail." + d.Name + "'"}}
+			Want: "a name that the DNS knows, as mail." + d.Name, Paste: PostfixConf{Dir: d.PostfixDir}.postconf("-e 'myhostname = mail." + d.Name + "'")}}
 	}
 	var all []Finding
 	record, _, _ := spfRecord(ctx, r, d.Helo)
