@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 // journal is what a set-up at work would have to put back. It is on the disk
@@ -34,11 +35,24 @@ func (in *Instance) readJournal() error {
 		in.journal = &journal{}
 		err = json.Unmarshal(data, in.journal)
 	}
-	if err == nil && in.journal.Version != 1 {
-		err = fmt.Errorf("version %d, from a newer sealmilter", in.journal.Version)
+	if err == nil {
+		err = in.journal.check()
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", in.undo(journalName), err)
+	}
+	return nil
+}
+
+// check keeps half a journal from emptying a file.
+func (j *journal) check() error {
+	if j.Version != 1 {
+		return fmt.Errorf("version %d, from a newer sealmilter", j.Version)
+	}
+	for _, name := range []string{fileMain, fileMaster} {
+		if _, there := j.Files[name]; !there || len(j.Sums[name]) == 0 {
+			return fmt.Errorf("nothing about %s", name)
+		}
 	}
 	return nil
 }
@@ -185,5 +199,8 @@ func syncDir(path string) error {
 		return err
 	}
 	defer d.Close()
-	return d.Sync()
+	if err := d.Sync(); !errors.Is(err, syscall.EINVAL) && !errors.Is(err, syscall.ENOTSUP) { // a file system that has no such thing
+		return err
+	}
+	return nil
 }

@@ -168,7 +168,8 @@ func TestRecoverKeepsEdits(t *testing.T) {
 
 // TestJournalOfAnother: what cannot be read is not put back, and not passed over.
 func TestJournalOfAnother(t *testing.T) {
-	for _, text := range []string{"", "{", `{"version": 2}`} {
+	for _, text := range []string{"", "{", `{"version": 2}`, `{"version": 1}`,
+		`{"version": 1, "files": {"main.cf": ""}, "sha256": {"main.cf": ["x"]}}`} {
 		f, open := instance(t, "el9")
 		in := open()
 		if err := in.Write(in.Host.Plan(want(inRun)), inRun); err != nil {

@@ -19,7 +19,7 @@ func (s *Postfix) wayBack(ctx context.Context, err error) error {
 		s.warn("%s", k)
 	}
 	if rerr != nil {
-		return fail("run `sealmilter setup postfix --undo` again; the files as they were are in "+s.inst.UndoDir(),
+		return fail("run `sealmilter setup postfix --undo --postfix-config "+quote(s.Dir)+"` when that is mended; the files as they were are in "+s.inst.UndoDir(),
 			"%w; and putting main.cf and master.cf back failed: %w", err, rerr)
 	}
 	if _, rerr := s.inst.Reload(back); rerr != nil {

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	_ "github.com/sealmilter/sealmilter/internal/setup" // so that a result is not kept when it changes: the program is built aside
 	"github.com/sealmilter/sealmilter/test/daemon"
 )
 
