@@ -114,3 +114,23 @@ func TestHidingMTAIsNamedOnce(t *testing.T) {
 		t.Errorf("%s", m.log)
 	}
 }
+
+// TestOwnReceivedIsSeen: where a milter before us inserted a field on top, the old
+// Postfix hides that one, and shows its own Received: no mark of mail that came from
+// outside.
+func TestOwnReceivedIsSeen(t *testing.T) {
+	for name, received := range map[string]string{
+		"the sendmail command": "Received: by mail.example.com (Postfix, from userid 0)\n\tid 4QTEST; Sat, 21 Nov 2026 12:00:00 +0000 (UTC)\n",
+		"port 25 on loopback":  "Received: from localhost (localhost [127.0.0.1])\n\tby mail.example.com (Postfix) with ESMTP id 4QTEST\n\tfor <box@good.example>; Sat, 21 Nov 2026 12:00:00 +0000 (UTC)\n",
+		"IPv6":                 "Received: from localhost (localhost [IPv6:::1])\n\tby mail.example.com (Postfix) with ESMTP id 4QTEST; Sat, 21 Nov 2026 12:00:00 +0000 (UTC)\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t)
+			p := hiding(client.Peer{IP: netip.MustParseAddr("127.0.0.1"), Helo: "localhost"})
+			a := l.one(p, with(mailFrom("a@good.example"), "X-Virus: another milter\n"+received+mailFrom("a@good.example").Raw))
+			if n := strings.Count(a.Raw, "DKIM-Signature:"); n != 2 {
+				t.Errorf("%d signatures, log:\n%s", n, l.log)
+			}
+		})
+	}
+}
