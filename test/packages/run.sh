@@ -368,7 +368,7 @@ step "Postfix goes, for good; a reboot"
 gid=$(shell 'getent group postfix | cut -d: -f3')
 shell 'dpkg --purge postfix' >"$work/postfix" 2>&1 || { cat "$work/postfix"; die "Postfix cannot be removed"; }
 # Debian 13 leaves user and group; then it is an admin who removes them.
-if shell 'getent group postfix' >/dev/null; then shell 'userdel postfix; groupdel postfix' >/dev/null 2>&1 || true; fi
+if shell 'getent group postfix' >/dev/null; then shell 'userdel -f postfix; groupdel postfix' >/dev/null 2>&1 || true; fi
 ! shell 'getent group postfix' >/dev/null || die "the group postfix is still there: this shows nothing"
 halt
 boot
