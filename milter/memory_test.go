@@ -65,9 +65,9 @@ func TestHeaderMemory(t *testing.T) {
 		t.Errorf("one of ours for which there is no room: %d %s", a.Code, a.Text)
 	}
 
-	held[0].frame('A', "")                          // aborted
+	held[0].frame('A', "")                           // aborted
 	held[1].frame('M', "<b@out.sender.example>\x00") // left for another one
-	held[2].c.Close() // gone
+	held[2].c.Close()                                // gone
 	waitUsed(t, l, 0)
 	if a := l.one(outside(), large(in, 200_000)); a.Code != 250 {
 		t.Errorf("afterwards: %d %s", a.Code, a.Text)

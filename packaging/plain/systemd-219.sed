@@ -15,5 +15,6 @@
 /^\(ProcSubset\|LockPersonality\|MemoryDenyWriteExecute\|RemoveIPC\)=/d
 /^SystemCallFilter=.*@/d
 /^SystemCallErrorNumber=/d
+/^Memory\(High\|Max\)=/d
 # strict came with 232; full leaves /var, where the state and the sockets lie.
 s/^ProtectSystem=strict$/ProtectSystem=full/

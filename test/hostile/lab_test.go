@@ -66,7 +66,7 @@ func serve(t *testing.T, z *resolve.Zone, rules milter.Decider, change ...func(*
 			Panic: func(method string, v any, stack []byte) { t.Errorf("panic in %s: %v\n%s", method, v, stack) },
 		},
 		Policy: rules,
-		Limits: milter.Limits{FieldSize: int(lim.FieldSize), HeaderSize: int(lim.HeaderSize), HeaderFields: lim.HeaderFields},
+		Limits: milter.Limits{FieldSize: int(lim.FieldSize), HeaderSize: int(lim.HeaderSize), HeaderFields: lim.HeaderFields, HeaderMemory: int(lim.HeaderMemory)},
 		Log:    slog.New(slog.DiscardHandler),
 	}
 	for _, f := range change {

@@ -96,7 +96,7 @@ func setup(t testing.TB) *milter.Setup {
 			Panic: func(method string, v any, stack []byte) { t.Errorf("panic in %s: %v\n%s", method, v, stack) },
 		},
 		Policy: compiled(t, nil),
-		Limits: milter.Limits{FieldSize: int(limits.FieldSize), HeaderSize: int(limits.HeaderSize), HeaderFields: limits.HeaderFields},
+		Limits: milter.Limits{FieldSize: int(limits.FieldSize), HeaderSize: int(limits.HeaderSize), HeaderFields: limits.HeaderFields, HeaderMemory: int(limits.HeaderMemory)},
 		Log:    slog.New(slog.DiscardHandler),
 	}
 }
