@@ -52,9 +52,11 @@ unit:
 	$(GO) test -race -shuffle=on ./...
 
 # Every foreign suite and vector at full length: 10,000 messages that other DKIM
-# engines sign and verify with us. `make unit` has 300 of them.
+# engines sign and verify with us, and 100,000 From fields that other readers
+# read with us. `make unit` has 300 and 2,000 of them.
 conformance: packages-installed
 	SEALMILTER_CI=1 SEALMILTER_MESSAGES=10000 $(GO) test -count=1 -timeout 60m -v -run 'TestTheyVerifyOurs|TestWeVerifyTheirs|TestSameVerdict|TestAuthres' ./test/conformance
+	SEALMILTER_CI=1 SEALMILTER_FROM=100000 $(GO) test -count=1 -timeout 60m -v -run 'TestFromReaders|TestHonestFrom' ./test/conformance
 	SEALMILTER_CI=1 $(GO) test -count=1 ./test/conformance ./auth/...
 
 # A real Postfix, unbound, nsd and foreign verifiers on loopback; needs root.

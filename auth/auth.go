@@ -49,12 +49,16 @@ type Envelope struct {
 type Author struct {
 	Fields    int      // how many From fields there are
 	Mailboxes []string // addr-specs of all mailboxes, as written, comments removed
-	Domains   []string // their distinct domains: A-labels, lower case, in order
-	// Shown are domains that only some readers take for an author's, in the same
-	// form: of obsolete routes (RFC 5322 §4.4), and of addresses in encoded words
-	// of a display name, which RFC 2047 §6.2 says to decode after parsing.
+	// Domains are those of every address that some reader may show as an author's,
+	// distinct: A-labels, lower case, at most dmarc.MaxAuthors. A pass must hold for
+	// all. Those of mailboxes that all readers find come first, in order.
+	Domains []string
+	// Shown are the rest of Domains: of addresses that only some readers take for
+	// an author's, or of a field in which no mailbox is plain. They never decide
+	// who signs.
 	Shown []string
-	// Err says why there is no Author Domain; nil when Domains is usable.
+	// Err says why there is no Author Domain; nil when Domains is usable. It is
+	// ErrNoAuthor where no reading has an address with a domain.
 	Err error
 }
 
@@ -74,6 +78,10 @@ func (e noAuthor) Unwrap() error { return ErrNoAuthor }
 func (a Author) Domainless() bool {
 	return errors.Is(a.Err, ErrNoAuthor) && a.Fields == 1 && len(a.Domains) == 0 && len(a.Shown) == 0
 }
+
+// Written are the domains of mailboxes that all readers find, Domains without
+// Shown.
+func (a Author) Written() []string { return a.Domains[:len(a.Domains)-len(a.Shown)] }
 
 // Domain is the Author Domain when there is exactly one, else "".
 func (a Author) Domain() string {

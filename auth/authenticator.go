@@ -3,9 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -174,17 +172,6 @@ func (c *Check) Headers(h header.Fields) {
 	if c.author.Fields == 0 && c.env.FirstHidden {
 		c.author.Err = errFirstHidden
 	}
-	// A pass must hold for all readers.
-	for _, d := range c.author.Shown {
-		if c.author.Err == nil && !slices.Contains(c.author.Domains, d) {
-			c.author.Domains = append(c.author.Domains, d)
-		}
-	}
-	// RFC 9989 §11.5: who is not asked might want a rejection, and no reader is
-	// served by so many authors.
-	if n := len(c.author.Domains); n > dmarc.MaxAuthors {
-		c.author.Err, c.author.Domains = fmt.Errorf("%d author domains, limit %d (RFC 9989 §11.5)", n, dmarc.MaxAuthors), nil
-	}
 	if c.a.DKIM {
 		v := dkim.Verifier{Resolver: c.budgets.dkim, Now: c.a.Now, MaxSignatures: c.a.MaxSignatures}
 		ctx, cancel := context.WithTimeout(c.ctx, c.a.Timeout)
@@ -202,7 +189,7 @@ func (c *Check) Headers(h header.Fields) {
 // Call it after Headers.
 func (c *Check) Incomplete(err error) {
 	c.incomplete = err
-	c.author.Err, c.author.Domains = err, nil
+	c.author.Err, c.author.Domains, c.author.Shown = err, nil, nil
 }
 
 // guard runs a step of DKIM, which is on the caller's goroutine.

@@ -4,30 +4,31 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
+	"github.com/sealmilter/sealmilter/auth/dmarc"
 	"github.com/sealmilter/sealmilter/auth/header"
-	"github.com/sealmilter/sealmilter/auth/resolve"
 )
 
-// Limits of what ParseAuthor keeps of a From field. The whole field is parsed
-// all the same; more than a handful of author domains is a failure to DMARC
-// (RFC 9989 §11.5).
+// Limits of a From field. What is beyond them is not read, and so nobody's.
 const (
-	maxMailboxes     = 100
-	maxAuthorDomains = 100
-	maxAddress       = 998 // bytes of one addr-spec: RFC 5322 §2.1.1's line
+	// maxFrom is what MTAs take of a whole header section at most (Postfix's
+	// header_size_limit is 100 KB, Sendmail's MaxHeadersLength 32 KB).
+	maxFrom      = 128 << 10
+	maxMailboxes = 100
+	maxAddress   = 998 // bytes of one addr-spec: RFC 5322 §2.1.1's line
 )
+
+var errManyAuthors = fmt.Errorf("more than %d author domains", dmarc.MaxAuthors)
 
 // ParseAuthor reads RFC5322.From as DMARC needs it (RFC 9989 §4.2, §5.3.1).
 //
 // Readers differ about malformed fields, and a forger wants us to check one
-// domain while the user is shown another. So the parser takes what real mail
-// has (comments, encoded words, groups, routes, bare commas and dots in display
-// names) and every address that any of these readings shows counts as an
-// author; where two readings lead to different domains there is no Author
-// Domain, and Err says why.
+// domain while the user is shown another. So the field is read in each way that
+// some reader does (docs/decisions/0014), and every domain that one of these
+// readings has in an address counts as an author's. Err is set where no reading
+// has one, where a reading has one that cannot be looked up, and where the field
+// cannot be read within the limits. It takes time linear in the field's length.
 func ParseAuthor(h header.Fields) Author {
 	var a Author
 	var value string
@@ -50,297 +51,162 @@ func ParseAuthor(h header.Fields) Author {
 		a.Err = fmt.Errorf("%d From fields", a.Fields)
 	case odd:
 		a.Err = errors.New("malformed name of the From field")
+	case len(value) > maxFrom:
+		a.Err = fmt.Errorf("a From field longer than %d bytes", maxFrom)
 	default:
-		p := mailboxParser{lex: lexer{s: value}, author: &a, raw: map[string]string{}, seen: map[string]bool{}}
-		a.Err = p.parse()
-		if errors.Is(a.Err, errLiteral) && onlyLiteral(value, value[p.lex.i:]) {
-			a.Err = noAuthor(errLiteral.Error())
-		}
-	}
-	switch {
-	case a.Err != nil || len(a.Domains) > 0:
-	case hidesAddress(value):
-		a.Err = errEncoded
-	default:
-		a.Err = noAuthor("no address in the From field")
+		c := collector{names: map[string]string{}}
+		a.Err = c.field(value)
+		c.fill(&a)
 	}
 	if a.Err != nil {
-		a.Domains = nil
+		a.Domains, a.Shown = nil, nil
 	}
 	return a
 }
 
-// onlyLiteral reports whether value has no address but the one whose domain
-// literal rest begins with: the parser went no further.
-func onlyLiteral(value, rest string) bool {
-	_, after, closed := strings.Cut(rest, "]")
-	return closed && strings.Trim(after, "> \t\r\n") == "" && strings.Count(value, "@") == 1 && !hidesAddress(value)
+// collector gathers what the readings of one field have for authors.
+type collector struct {
+	names     map[string]string // domains as written, with what they convert to
+	written   []string          // domains of mailboxes, in order
+	shown     []string          // of other addresses, in order
+	mailboxes []string
+	others    []string // addr-specs of those
+	literal   bool     // an address has an address literal (RFC 5321 §4.1.3)
+	// Of the last reading and element, to be used again.
+	tokens []token
+	found  []address
 }
 
-// mailboxParser reads a mailbox-list, or the address-list with groups that
-// RFC 6854 §2.1 allows, one element at a time.
-type mailboxParser struct {
-	lex    lexer
-	author *Author
-	raw    map[string]string // domains as written, with what they convert to
-	seen   map[string]bool   // domains as kept
-	text   []token           // the element's tokens outside angle brackets
-	angle  string            // the domain in its angle brackets, "" for none
-	angles bool
-	behind int // where in text the tokens behind the angle brackets begin
-}
-
-func (p *mailboxParser) parse() error {
-	for {
-		t, err := p.lex.next()
-		if err != nil {
-			return err
-		}
-		switch t.kind {
-		case tokEnd, ',', ';':
-			// RFC 5322 §4.4 has empty elements. ";" ends a group, and outside of one
-			// some mail software takes it for a comma.
-			if err := p.element(); err != nil {
-				return err
-			}
-			if t.kind == tokEnd {
-				return nil
-			}
-		case ':':
-			// A group's name, or a display name with a bare colon: either way the
-			// addresses come after it.
-			if p.angles || hasAt(p.text) {
-				return errors.New("address before a colon")
-			}
-			if err := p.wordsOnly(); err != nil {
-				return err
-			}
-			p.reset()
-		case '<':
-			if p.angles {
-				return errors.New("two angle brackets in one mailbox")
-			}
-			if err := p.angleAddr(); err != nil {
-				return err
-			}
-		case '>':
-			return errors.New("> without <")
-		default:
-			p.text = append(p.text, t)
-		}
+func (c *collector) fill(a *Author) {
+	a.Mailboxes = c.mailboxes
+	if len(a.Mailboxes) == 0 {
+		a.Mailboxes = c.others
 	}
-}
-
-func (p *mailboxParser) reset() {
-	p.text, p.angle, p.angles, p.behind = p.text[:0], "", false, 0
-}
-
-// angleAddr reads the rest of an angle-addr (RFC 5322 §3.4, §4.4).
-func (p *mailboxParser) angleAddr() error {
-	p.angles, p.behind = true, len(p.text)
-	var in []token
-	for {
-		t, err := p.lex.next()
-		if err != nil {
-			return err
-		}
-		switch t.kind {
-		case tokEnd:
-			return errors.New("< is not closed")
-		case '<', ';':
-			return fmt.Errorf("%c in angle brackets", t.kind)
-		case '>':
-			if in, err = p.cutRoute(in); err != nil {
-				return err
-			}
-			if !hasAt(in) {
-				return nil // <root>, <>: no domain
-			}
-			p.angle, err = p.address(in)
-			return err
-		}
-		in = append(in, t)
-	}
-}
-
-// cutRoute removes an obs-route, "@a,@b:" (RFC 5322 §4.4: to be ignored), and
-// keeps its domains, because some readers take the first one for the author's.
-func (p *mailboxParser) cutRoute(in []token) ([]token, error) {
-	if len(in) == 0 || in[0].kind != '@' {
-		for _, t := range in {
-			if t.kind == ',' || t.kind == ':' {
-				return nil, fmt.Errorf("%c in an address", t.kind)
-			}
-		}
-		return in, nil
-	}
-	for i := 0; i+2 < len(in) && in[i].kind == '@' && in[i+1].kind == tokWord; {
-		d, err := canonicalName(in[i+1].text)
-		if err != nil {
-			return nil, errors.New("invalid domain in a route")
-		}
-		p.shown(d)
-		if i += 2; in[i].kind == ':' {
-			return in[i+1:], nil
-		}
-		for i < len(in) && in[i].kind == ',' {
-			i++
-		}
-	}
-	return nil, errors.New("malformed route or no local part in an address")
-}
-
-// element ends a mailbox: its text, with at most one angle-addr.
-func (p *mailboxParser) element() error {
-	defer p.reset()
+	a.Domains = append(append(a.Domains, c.written...), c.shown...)
+	a.Shown = c.shown
 	switch {
-	case p.angles:
-		return p.displayName()
-	case hasAt(p.text):
-		_, err := p.address(p.text)
+	case a.Err != nil:
+	case len(a.Domains) == 0 && c.literal:
+		a.Err = noAuthor("domain literal in the From field")
+	case len(a.Domains) == 0:
+		a.Err = noAuthor("no address in the From field")
+	case c.literal:
+		a.Err = errors.New("domain literal beside an author domain")
+	}
+}
+
+// field reads a value in every way.
+func (c *collector) field(value string) error {
+	text, err := unfold(value)
+	if err != nil {
 		return err
 	}
-	return p.wordsOnly()
-}
-
-// wordsOnly looks through words without an address, such as a part of
-// `Example, Inc. <a@b>`. A reader that decodes before it parses may see an
-// address in them.
-func (p *mailboxParser) wordsOnly() error {
-	for _, t := range p.text {
-		if t.kind == tokWord && hidesAddress(t.text) {
-			return errEncoded
+	legacy := !utf8.ValidString(text)
+	plain, shifted := text, false
+	if strings.IndexByte(text, escape) >= 0 {
+		plain, shifted = unshift(text, true), true
+	}
+	if err := c.dialects(reading{text: plain, first: true, lax: legacy}, legacy); err != nil {
+		return err
+	}
+	// A reader that knows no comments sees an angle-addr in one.
+	if strings.IndexByte(plain, '(') >= 0 {
+		r := reading{text: plain, how: dialect{plain: true, pairs: legacy}, anglesOnly: true}
+		if err := c.read(&r); err != nil {
+			return err
 		}
 	}
-	return nil
-}
-
-var errEncoded = errors.New("address in an encoded word")
-
-// displayName looks for a second address in an unquoted display name.
-// `a@b.example <a@b.example>` is common and harmless. Encoded, RFC 2047 has it as
-// a mere name, and help desks write `"Kim <kim@a.example>" <desk@b.example>`: the
-// address counts as an author's too, where some readers take it for one.
-func (p *mailboxParser) displayName() error {
-	for i, t := range p.text {
-		if t.kind != '@' || i+1 == len(p.text) {
-			continue
+	// One that does not know ISO-2022 takes halves of letters for specials.
+	if shifted {
+		if err := c.dialects(reading{text: text, lax: true}, false); err != nil {
+			return err
 		}
-		word := p.text[i+1]
-		name := strings.Trim(word.text, `"`)
-		if word.kind == '@' || strings.ContainsAny(strings.TrimSuffix(name, "."), fullStops) {
-			if d, err := canonicalName(name); err != nil || d != p.angle {
-				return errors.New("second address in a display name")
+	}
+	if !strings.Contains(plain, "=?") {
+		return nil
+	}
+	for _, spaced := range []bool{false, true} {
+		d, err := decodeWords(plain, spaced)
+		if err != nil {
+			return err
+		}
+		for _, piece := range d.pieces {
+			if strings.IndexByte(piece.text, '@') < 0 {
+				continue
+			}
+			r := reading{text: piece.text, encoded: piece.ats, decoded: true, lax: legacy || spaced && d.shifted}
+			if err := c.dialects(r, legacy); err != nil {
+				return err
 			}
 		}
 	}
-	for _, d := range decodedAuthors(p.text[:p.behind], p.text[p.behind:]) {
-		d, err := canonicalName(d)
-		if err != nil {
-			return errEncoded
+	return nil
+}
+
+// dialects reads a text as RFC 5322 has it, as readers do for whom a backslash
+// always quotes, as Python does, which looks for encoded words in quoted
+// strings, and where it may hold letters of two bytes, as one that knows them.
+func (c *collector) dialects(r reading, legacy bool) error {
+	if err := c.read(&r); err != nil {
+		return err
+	}
+	r.first = false
+	if strings.IndexByte(r.text, '\\') >= 0 {
+		r.how = dialect{escapes: true}
+		if err := c.read(&r); err != nil {
+			return err
 		}
-		if d != p.angle {
-			p.shown(d)
+	}
+	if strings.Contains(r.text, "=?") && !r.decoded {
+		r.how = dialect{coded: true}
+		if err := c.read(&r); err != nil {
+			return err
 		}
+		// RFC 2047 §5 forbids an "@" in one, and for Dovecot it is such.
+		bare := r
+		bare.how, bare.lax = dialect{raw: true}, true
+		if err := c.read(&bare); err != nil {
+			return err
+		}
+	}
+	if legacy {
+		r.how, r.lax = dialect{pairs: true}, false
+		return c.read(&r)
 	}
 	return nil
 }
 
-func (p *mailboxParser) shown(d string) {
-	if len(p.author.Shown) < maxAuthorDomains {
-		p.author.Shown = append(p.author.Shown, d)
-	}
-}
-
-// fullStops separate labels for a reader who knows IDNA (RFC 3490 §3.1).
-const fullStops = ".\u3002\uff0e\uff61"
-
-// address takes tokens for an addr-spec (RFC 5322 §3.4.1) and records it. It
-// returns the domain in canonical form.
-func (p *mailboxParser) address(ts []token) (string, error) {
-	at := -1
-	for i, t := range ts {
-		switch {
-		case t.kind == '@' && at >= 0:
-			return "", errors.New("two @ in an address")
-		case t.kind == '@':
-			at = i
-		}
-		// White space is harmless next to the @ only. RFC 5322 §4.4 allows it and
-		// comments round dots too, and there readers differ.
-		if i > 0 && (t.gap == gapComment || t.gap == gapSpace && at != i && at != i-1) {
-			return "", errors.New("white space or comment in an address")
-		}
-	}
-	switch {
-	case at == 0:
-		return "", errors.New("address without a local part")
-	case at == len(ts)-1:
-		return "", errors.New("address without a domain")
-	case at != len(ts)-2 || ts[at+1].kind != tokWord:
-		return "", errors.New("malformed domain of an address")
-	}
+// unfold checks what may stand in a field at all, and removes the line ends of
+// folds. Line ends that fold nothing and control characters are errors wherever
+// they are (RFC 5322 §2.2): readers cut the field there, drop them, or show
+// them. Those with which ISO-2022 changes its alphabet are none.
+func unfold(s string) (string, error) {
 	var b strings.Builder
-	for _, t := range ts {
-		b.WriteString(t.text)
-		if b.Len() > maxAddress {
-			return "", errors.New("address longer than a line")
+	locking := false // SO and SI have been announced (RFC 1557)
+	for i := 0; i < len(s); {
+		switch c := s[i]; {
+		case c == '\r' || c == '\n':
+			if c == '\r' {
+				if i++; i == len(s) || s[i] != '\n' {
+					return "", errors.New("bare CR in the From field")
+				}
+			}
+			if i++; i == len(s) || s[i] != ' ' && s[i] != '\t' {
+				return "", errors.New("line end in the From field")
+			}
+			continue
+		case c == escape && designation(s[i:]) > 0:
+			n := designation(s[i:])
+			locking = locking || s[i+2] == ')'
+			b.WriteString(s[i : i+n])
+			i += n
+			continue
+		case (c == shiftOut || c == shiftIn) && locking:
+		case c < ' ' && c != '\t', c == 0x7f:
+			return "", errors.New("control character in the From field")
 		}
-		if t.kind == tokQuoted && strings.Contains(t.text, "@") {
-			return "", errors.New("@ in a quoted local part")
-		}
-		// RFC 2047 §5: an encoded word is no part of an addr-spec.
-		if strings.Contains(t.text, "=?") {
-			return "", errors.New("encoded word in an address")
-		}
+		b.WriteByte(s[i])
+		i++
 	}
-	spec := b.String()
-	if !plainText(spec) {
-		return "", errors.New("invalid UTF-8 or invisible characters in an address")
-	}
-	if len(p.author.Mailboxes) < maxMailboxes {
-		p.author.Mailboxes = append(p.author.Mailboxes, spec)
-	}
-	return p.domain(ts[at+1].text)
-}
-
-// domain records the domain of an address and returns its canonical form.
-func (p *mailboxParser) domain(raw string) (string, error) {
-	if d, ok := p.raw[raw]; ok {
-		return d, nil
-	}
-	d, err := canonicalName(raw)
-	if err != nil || resolve.FakeALabel(d) {
-		return "", errors.New("invalid domain in the From field")
-	}
-	p.raw[raw] = d
-	if !p.seen[d] && len(p.author.Domains) < maxAuthorDomains {
-		p.seen[d] = true
-		p.author.Domains = append(p.author.Domains, d)
-	}
-	return d, nil
-}
-
-func hasAt(ts []token) bool {
-	for _, t := range ts {
-		if t.kind == '@' {
-			return true
-		}
-	}
-	return false
-}
-
-// plainText: UTF-8 (RFC 6532 §3.2) without controls, format characters and
-// white space of other alphabets, which a reader does not show. ASCII controls
-// never come so far, and the space of a quoted string is visible.
-func plainText(s string) bool {
-	if !utf8.ValidString(s) {
-		return false
-	}
-	for _, r := range s {
-		if r != ' ' && r >= 0x80 && (!unicode.IsGraphic(r) || unicode.IsSpace(r)) {
-			return false
-		}
-	}
-	return true
+	return b.String(), nil
 }

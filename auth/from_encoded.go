@@ -1,90 +1,263 @@
 package auth
 
 import (
-	"encoding/base64"
-	"encoding/hex"
-	"regexp"
+	"errors"
 	"strings"
+	"unicode/utf8"
 )
 
-// decodedAuthors returns the domains of the addresses that a reader takes for
-// authors in the display name round an angle-addr who decodes encoded words
-// (RFC 2047 §4) before it parses, which RFC 2047 §6.2 forbids and some do: those
-// in angle brackets, and those that a comma or its like cuts off the angle-addr.
-func decodedAuthors(before, behind []token) []string {
-	first, last := decodeWords(before), decodeWords(behind)
-	var domains []string
-	for _, m := range bracketedAddress.FindAllStringSubmatch(first+" "+last, -1) {
-		domains = append(domains, strings.TrimSpace(m[1]))
-	}
-	first = first[:max(strings.LastIndexAny(first, separators), 0)]
-	if !strings.ContainsAny(last, separators) {
-		last = ""
-	}
-	for _, m := range bareAddress.FindAllStringSubmatch(first+" "+last, -1) {
-		domains = append(domains, m[1])
-	}
-	return domains
+// finder finds the next of something in a text, asked with growing offsets: it
+// looks at each byte once.
+type finder struct {
+	find func(s string) int // as strings.Index
+	s    string
+	next int // where it is, len(s) for nowhere, less than the offset: not known
 }
 
-const separators = ",;:"
+func newFinder(s string, find func(string) int) finder { return finder{find: find, s: s, next: -1} }
 
-// decodeWords decodes the encoded words among ts; adjacent ones join without
-// the space.
-func decodeWords(ts []token) string {
-	var b strings.Builder
-	for _, t := range ts {
-		if t.kind == tokWord && strings.Contains(t.text, "=?") {
-			b.WriteString(t.text)
+func (f *finder) from(i int) int {
+	if f.next >= i {
+		return f.next
+	}
+	if f.next = f.find(f.s[min(i, len(f.s)):]); f.next < 0 {
+		f.next = len(f.s)
+	} else {
+		f.next += i
+	}
+	return f.next
+}
+
+func indexOf(sub string) func(string) int { return func(s string) int { return strings.Index(s, sub) } }
+
+// notEncoded is the index of the first byte that is in no encoded word.
+func notEncoded(s string) int {
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`<>,;:()\"`, c) >= 0 {
+			return i
 		}
 	}
-	return encodedWords.ReplaceAllStringFunc(b.String(), decodeWord)
+	return -1
 }
 
-var (
-	encodedWords     = regexp.MustCompile(`=\?[^?]*\?[bBqQ]\?[^?]*(?:\?=)?`)
-	bracketedAddress = regexp.MustCompile(`<[^<>]*@([^<>]*)>`)
-	bareAddress      = regexp.MustCompile(`@\s*([^\s@,;:<>()"]+\.[^\s@,;:<>()"]+)`)
-)
-
-// decodeWord decodes what is ASCII in an encoded word, however malformed.
-func decodeWord(w string) string {
-	parts := strings.SplitN(strings.TrimPrefix(w, "=?"), "?", 3)
-	if len(parts) < 3 {
-		return ""
-	}
-	charset, text := strings.ToLower(parts[0]), strings.TrimSuffix(parts[2], "?=")
-	switch parts[1] {
-	case "b", "B":
-		text = partialBase64(text)
-	case "q", "Q":
-		text = escapedByte.ReplaceAllStringFunc(text, func(s string) string {
-			b, _ := hex.DecodeString(s[1:])
-			return string(b)
-		})
-	}
-	if strings.HasPrefix(charset, "utf-7") { // RFC 2152
-		text = utf7Run.ReplaceAllStringFunc(text, func(s string) string { return partialBase64(strings.Trim(s, "+-")) })
-	}
-	// In these a letter may consist of the bytes of "<" and "@".
-	if strings.HasPrefix(charset, "iso-2022") || strings.HasPrefix(charset, "hz") {
-		text = shifted.ReplaceAllString(text, " ")
-	}
-	return strings.ReplaceAll(text, "\x00", "") // UTF-16
+// wordFinder tells encoded words (RFC 2047 §2) from other words.
+type wordFinder struct {
+	s               string
+	any             bool // whatever is in it
+	mark, end, stop finder
 }
 
-// partialBase64 decodes as far as it goes.
-func partialBase64(s string) string {
-	s = strings.TrimRight(s, "=")
-	b := make([]byte, base64.RawStdEncoding.DecodedLen(len(s)))
-	n, _ := base64.RawStdEncoding.Decode(b, []byte(s))
-	return string(b[:n])
+func newWordFinder(s string, any bool) wordFinder {
+	mark, end := newFinder(s, indexOf("?")), newFinder(s, indexOf("?="))
+	return wordFinder{s, any, mark, end, newFinder(s, notEncoded)}
 }
 
-var (
-	escapedByte = regexp.MustCompile(`=[0-9A-Fa-f]{2}`)
-	utf7Run     = regexp.MustCompile(`\+[A-Za-z0-9+/]*-?`)
-	// ISO-2022-JP between its escapes, ISO-2022-KR between SO and SI, HZ
-	// between tildes.
-	shifted = regexp.MustCompile(`\x1b\$[^\x1b]*|\x0e[^\x0f]*|~\{.*?~\}`)
-)
+// at returns the length of the encoded word at i, 0 if there is none. One with a
+// special in it is not taken as a word, as most readers that parse before they
+// decode do not either.
+func (w *wordFinder) at(i int) int {
+	if i >= len(w.s) || !strings.HasPrefix(w.s[i:], "=?") {
+		return 0
+	}
+	charset := w.mark.from(i + 2)
+	if charset+2 >= len(w.s) || w.s[charset+2] != '?' || strings.IndexByte("bBqQ", w.s[charset+1]) < 0 {
+		return 0
+	}
+	end := w.end.from(charset + 3)
+	if end == len(w.s) || !w.any && w.stop.from(i) < end {
+		return 0
+	}
+	return end + 2 - i
+}
+
+// decodedText is a text after its encoded words were decoded. ats says where each
+// "@" is that came out of one.
+type decodedText struct {
+	text string
+	ats  []int
+}
+
+type decodedWords struct {
+	pieces  []decodedText
+	shifted bool // ISO-2022 or HZ was among them
+}
+
+// wordDecoder decodes a text as readers do that decode encoded words (RFC 2047 §4)
+// before they parse, which RFC 2047 §6.2 forbids: wherever they stand, and
+// malformed ones, too.
+type wordDecoder struct {
+	spaced bool
+	out    strings.Builder
+	ats    []int
+	done   decodedWords
+}
+
+// decodeWords decodes the encoded words of a field's text. Adjacent ones join.
+// With spaced, others do not join with the text beside them, as in Python's
+// make_header, words that are not closed are none, padding ends base64, and
+// ISO-2022 and HZ are bytes. The pieces are
+// the text between decoded line ends, where some readers cut it.
+func decodeWords(s string, spaced bool) (decodedWords, error) {
+	d := wordDecoder{spaced: spaced}
+	next, mark, end := newFinder(s, indexOf("=?")), newFinder(s, indexOf("?")), newFinder(s, indexOf("?="))
+	behind := false // an encoded word
+	text := 0       // where the text before the next encoded word begins
+	for i := next.from(0); i < len(s); i = next.from(i) {
+		charset := mark.from(i + 2)
+		if charset+2 >= len(s) || s[charset+2] != '?' || strings.IndexByte("bBqQ", s[charset+1]) < 0 {
+			i += 2
+			continue
+		}
+		from := charset + 3
+		to := end.from(from)
+		after := to + 2
+		if to == len(s) && spaced { // not closed
+			i += 2
+			continue
+		}
+		if to == len(s) {
+			if to = strings.IndexAny(s[from:], " \t<>,;:()\""); to < 0 {
+				to = len(s) - from
+			}
+			to += from
+			after = to
+		}
+		between := s[text:i]
+		if !behind || strings.Trim(between, " \t") != "" {
+			d.plain(between, behind)
+			d.space()
+		}
+		if err := d.word(s[i+2:charset], s[charset+1], s[from:to]); err != nil {
+			return d.done, err
+		}
+		behind, text, i = true, after, after
+	}
+	d.plain(s[text:], behind)
+	d.cut()
+	return d.done, nil
+}
+
+func (d *wordDecoder) plain(s string, behind bool) {
+	if behind {
+		d.space()
+	}
+	d.out.WriteString(s)
+}
+
+func (d *wordDecoder) space() {
+	if d.spaced {
+		d.out.WriteByte(' ')
+	}
+}
+
+// cut ends a piece.
+func (d *wordDecoder) cut() {
+	d.done.pieces = append(d.done.pieces, decodedText{d.out.String(), d.ats})
+	d.out = strings.Builder{}
+	d.ats = nil
+}
+
+// word decodes one encoded word.
+func (d *wordDecoder) word(charset string, encoding byte, text string) error {
+	if encoding == 'b' || encoding == 'B' {
+		text = lenientBase64(text, d.spaced)
+	} else {
+		text = quotedPrintable(text)
+	}
+	name, _, _ := strings.Cut(charset, "*") // RFC 2231 §5: a language
+	switch kindOf(name) {
+	case charsetUnknown:
+		return errCharset
+	case charsetUTF7:
+		text = decodeUTF7(text)
+	case charsetWide:
+		text = decodeWide(name, text, d.spaced)
+	case charsetShifted:
+		d.done.shifted = true
+		if !d.spaced {
+			text = unshift(text, false)
+		}
+	case charsetPairs:
+		text = withoutPairs(text)
+	case charsetBytes:
+		text = withoutHigh(text)
+	}
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; c {
+		case '\r', '\n', 0:
+			if !d.spaced {
+				d.cut()
+				continue
+			}
+			d.out.WriteByte(' ')
+			continue
+		case '@':
+			d.ats = append(d.ats, d.out.Len())
+		}
+		d.out.WriteByte(text[i])
+	}
+	return nil
+}
+
+var errCharset = errors.New("encoded word in an unknown charset")
+
+// quotedPrintable decodes the Q encoding (RFC 2047 §4.2) as far as it is one.
+func quotedPrintable(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '_':
+			b.WriteByte(' ')
+		case c == '=' && i+2 < len(s) && unhex(s[i+1]) >= 0 && unhex(s[i+2]) >= 0:
+			b.WriteByte(byte(unhex(s[i+1])<<4 | unhex(s[i+2])))
+			i += 2
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+func unhex(c byte) int {
+	switch {
+	case c >= '0' && c <= '9':
+		return int(c - '0')
+	case c >= 'a' && c <= 'f':
+		return int(c-'a') + 10
+	case c >= 'A' && c <= 'F':
+		return int(c-'A') + 10
+	}
+	return -1
+}
+
+// lenientBase64 decodes the B encoding and passes over what is none of its
+// letters, as Python's binascii does. After a whole padding it goes on, or not.
+func lenientBase64(s string, stop bool) string {
+	var b strings.Builder
+	bits, letters, pads := uint32(0), 0, 0
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		v := strings.IndexByte(base64Letters, c)
+		switch {
+		case v >= 0:
+			bits, letters, pads = bits<<6|uint32(v), letters+1, 0
+			if letters%4 != 1 {
+				b.WriteByte(byte(bits >> (6 - 2*((letters-1)%4))))
+			}
+		case c != '=' || letters%4 < 2:
+		default:
+			if pads++; letters%4+pads >= 4 {
+				if stop {
+					return b.String()
+				}
+				letters, pads = 0, 0
+			}
+		}
+	}
+	return b.String()
+}
+
+const base64Letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+
+// letter stands for letters that are not looked at further. No domain can have it.
+const letter = string(utf8.RuneError)

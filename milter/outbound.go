@@ -31,7 +31,9 @@ func (s *signing) write(chunk []byte) {
 var neverSigned = []string{"Bcc", "Return-Path", "Content-Length", "Full-Name", "Received", "Authentication-Results"}
 
 // startSigning finds the keys of the author's domain and starts the signatures.
-// From's domain decides, the first author's where there are several.
+// From's domain decides, the first author's where there are several. An address
+// that only some readers find decides nothing: nobody gets a signature for whom he
+// shows in a display name.
 func (m *message) startSigning() {
 	kept, changes := m.asSent()
 	author := m.author
@@ -54,7 +56,15 @@ func (m *message) startSigning() {
 		}
 		return
 	}
-	picked, sdid, err := m.pick(author.Domains)
+	domains := author.Written()
+	if d := author.Domain(); len(domains) == 0 && d != "" {
+		domains = []string{d}
+	}
+	if len(domains) == 0 {
+		m.why = "no author domain: readers differ about the address in the From field"
+		return
+	}
+	picked, sdid, err := m.pick(domains)
 	switch {
 	case errors.Is(err, keys.ErrBroken):
 		m.signing = &signing{err: fmt.Errorf("%w%s", err, whatToDo(err))}

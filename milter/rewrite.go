@@ -65,7 +65,7 @@ func sameAuthors(before, after string) bool {
 	if b.Err != nil {
 		return true
 	}
-	for _, d := range b.Domains {
+	for _, d := range b.Written() {
 		if !slices.Contains(a.Domains, d) && d != "localhost" {
 			return false
 		}

@@ -261,7 +261,7 @@ func TestSameAuthors(t *testing.T) {
 		{" app", " app@app.good.example", true},
 		{" a@localhost", " a@app.good.example", true},
 		{" a@x.example", " a@y.example", false},
-		{" a@x.example", " a@x.example, b@", false},
+		{" a@x.example", " a@x.example, b@y..example", false},
 	} {
 		if got := sameAuthors(tt.before, tt.after); got != tt.want {
 			t.Errorf("%q -> %q: %v", tt.before, tt.after, got)

@@ -98,6 +98,39 @@ func TestAddressesInFrom(t *testing.T) {
 		"encoded address in UTF-7":                   "=?utf-7?Q?+ADw-ceo+AEA-bank.example+AD4-?= <eve@attacker.example>",
 		"encoded address behind the brackets":        "<eve@attacker.example> " + b64("<ceo@bank.example>"),
 		"five addresses, the last one is the bank's": "a@attacker.example, b@attacker.example, c@attacker.example, d@attacker.example, ceo@bank.example",
+
+		"a15: encoded address, then one":    b64("<ceo@bank.example>") + ",<eve@attacker.example>",
+		"encoded address in Q, then one":    "=?utf-8?Q?=3Cceo=40bank.example=3E?=, <eve@attacker.example>",
+		"address in square brackets":        "[ceo@bank.example] <eve@attacker.example>",
+		"address in braces":                 "{ceo@bank.example} <eve@attacker.example>",
+		"encoded address as a group's name": b64("ceo@bank.example") + ": eve@attacker.example;",
+		"a17: escaped comma":                `<ceo@bank.example>\,<eve@attacker.example>`,
+		"a19: address behind the brackets":  "<eve@attacker.example>ceo@bank.example",
+		"address before the brackets":       "ceo@bank.example <eve@attacker.example>",
+		"the same with another full stop":   "ceo@bank。example <eve@attacker.example>",
+		"the same with a quoted domain":     `ceo@"bank.example" <eve@attacker.example>`,
+		"two pairs of brackets":             "<ceo@bank.example> <eve@attacker.example>",
+		"nested brackets":                   "<<ceo@bank.example>eve@attacker.example>",
+		"brackets that do not close":        "<ceo@bank.example, <eve@attacker.example>",
+		"comma in brackets":                 "<ceo@bank.example,eve@attacker.example>",
+		"bracket in a comment":              "<ceo@bank.example(>, <eve@attacker.example>)",
+		"comment in the domain":             "ceo@bank(.attacker).example",
+		"two at signs":                      "ceo@bank.example@attacker.example",
+		"group named like the bank":         "ceo@bank.example: eve@attacker.example;",
+		"encoded local part":                "=?utf-8?Q?ceo=40bank.example=2C?=@attacker.example",
+		"white space before a dot":          "ceo@bank .example <eve@attacker.example>",
+		"comment before a dot":              "ceo@bank(x).example <eve@attacker.example>",
+		"fold behind a dot":                 "ceo@bank.\r\n example <eve@attacker.example>",
+		"white space in a label":            "ceo@ba nk.example, eve@attacker.example",
+		"apostrophes":                       "'ceo@bank.example' <eve@attacker.example>",
+		"decoded parenthesis":               "=?utf-8?Q?ceo=40bank.example=28?= <eve@attacker.example>",
+		"decoded quote":                     "=?utf-8?Q?ceo=40bank.example=22?= <eve@attacker.example>",
+		"decoded bracket":                   "=?utf-8?Q?=3Cceo=40bank.example?= <eve@attacker.example>",
+		"decoded line end":                  "=?utf-8?Q?ceo=40bank.example=0D=0A?= <eve@attacker.example>",
+		"decoded quotes in a quoted string": `"=?utf-8?Q?=22=3Cceo=40bank.example=3E=22?=" <eve@attacker.example>`,
+		"encoded in a comment":              "eve@attacker.example (=?utf-8?Q?=29=2C_ceo=40bank.example_=28?=)",
+		"encoded domain":                    "ceo@=?utf-8?Q?bank?=.example <eve@attacker.example>",
+		"a quote that is half of a letter":  "\"\x95\\\" <ceo@bank.example>,\" <eve@attacker.example>",
 	} {
 		c := hostile{name: name, m: eve(from), reply: rejected, results: evesFail}
 		if strings.Contains(from, "mail.bank") {
@@ -106,49 +139,25 @@ func TestAddressesInFrom(t *testing.T) {
 		}
 		cases = append(cases, c)
 	}
-	// No reading is better than another: no author domain.
+	// No author domain, or one that cannot be looked up.
 	for name, c := range map[string][2]string{
-		"a15: encoded address, then one":          {b64("<ceo@bank.example>") + ",<eve@attacker.example>", "address in an encoded word"},
-		"encoded address in Q, then one":          {"=?utf-8?Q?=3Cceo=40bank.example=3E?=, <eve@attacker.example>", "address in an encoded word"},
-		"address in square brackets":              {"[ceo@bank.example] <eve@attacker.example>", "second address in a display name"},
-		"address in braces":                       {"{ceo@bank.example} <eve@attacker.example>", "second address in a display name"},
-		"an ideographic space behind the address": {"ceo@bank.example\u3000@attacker.example", "two @ in an address"},
-		"encoded address as a group's name":       {b64("ceo@bank.example") + ": eve@attacker.example;", "address in an encoded word"},
-		"a17: escaped comma":                      {`<ceo@bank.example>\,<eve@attacker.example>`, `stray \\`},
-		"a19: address behind the brackets":        {"<eve@attacker.example>ceo@bank.example", "second address in a display name"},
-		"address before the brackets":             {"ceo@bank.example <eve@attacker.example>", "second address in a display name"},
-		"the same with another full stop":         {"ceo@bank。example <eve@attacker.example>", "second address in a display name"},
-		"the same with a quoted domain":           {`ceo@"bank.example" <eve@attacker.example>`, "second address in a display name"},
-		"two pairs of brackets":                   {"<ceo@bank.example> <eve@attacker.example>", "two angle brackets in one mailbox"},
-		"nested brackets":                         {"<<ceo@bank.example>eve@attacker.example>", "< in angle brackets"},
-		"brackets that do not close":              {"<ceo@bank.example, <eve@attacker.example>", "< in angle brackets"},
-		"comma in brackets":                       {"<ceo@bank.example,eve@attacker.example>", ", in an address"},
-		"bracket in a comment":                    {"<ceo@bank.example(>, <eve@attacker.example>)", "address in a comment"},
-		"comment in the domain":                   {"ceo@bank(.attacker).example", "white space or comment in an address"},
-		"two at signs":                            {"ceo@bank.example@attacker.example", "two @ in an address"},
-		"at sign in a quoted local part":          {`"ceo@bank.example"@attacker.example`, "@ in a quoted local part"},
-		"group named like the bank":               {"ceo@bank.example: eve@attacker.example;", "address before a colon"},
-		"an empty group":                          {"ceo:;", "no address in the From field"},
-		"only a name":                             {`"ceo@bank.example"`, "no address in the From field"},
-		"empty brackets":                          {`"ceo@bank.example" <>`, "no address in the From field"},
-		"an address literal":                      {"ceo@[192.0.2.10]", "domain literal in the From field"},
-		"NUL in the domain":                       {"ceo@bank.example\x00.attacker.example", "control character in the From field"},
-		"NUL behind the address":                  {"<ceo@bank.example>\x00 <eve@attacker.example>", "control character in the From field"},
-		"backspaces":                              {"eve@attacker.example\b\b\b\b", "control character in the From field"},
-		"bare CR":                                 {"eve@attacker.example\rceo@bank.example", "bare CR in the From field"},
-
-		"right-to-left override":            {"elpmaxe.knab@oec\u202e@attacker.example", "two @ in an address"},
-		"zero-width space in the domain":    {"ceo@bank\u200b.example", "invalid UTF-8 or invisible characters in an address"},
-		"soft hyphen in the domain":         {"ceo@ba\u00adnk.example", "invalid UTF-8 or invisible characters in an address"},
-		"white space in the domain":         {"ceo@bank .attacker.example", "white space or comment in an address"},
-		"8-bit junk in the domain":          {"ceo@ban\xe9.example", "invalid UTF-8 or invisible characters in an address"},
-		"quoted string that does not close": {`"The Bank <eve@attacker.example>`, "quoted string is not closed"},
-		"comments that nest too deeply":     {"eve@attacker.example " + deep, "comments nested too deeply"},
-		"encoded local part":                {"=?utf-8?Q?ceo=40bank.example=2C?=@attacker.example", "encoded word in an address"},
-		"text before a bare address":        {"ceo eve@attacker.example", "white space or comment in an address"},
-		"empty label":                       {"ceo@bank..example", "invalid domain in the From field"},
-		"an A-label that reads bank":        {"ceo@xn--bank-.example", "invalid domain in the From field"},
-		"a slash in the domain":             {"ceo@bank.example/.attacker.example", "invalid domain in the From field"},
+		"an ideographic space behind the address": {"ceo@bank.example\u3000@attacker.example", "invisible characters in an address"},
+		"an empty group":                 {"ceo:;", "no address in the From field"},
+		"only a name":                    {`"ceo@bank.example"`, "no address in the From field"},
+		"empty brackets":                 {`"ceo@bank.example" <>`, "no address in the From field"},
+		"an address literal":             {"ceo@[192.0.2.10]", "domain literal in the From field"},
+		"NUL in the domain":              {"ceo@bank.example\x00.attacker.example", "control character in the From field"},
+		"NUL behind the address":         {"<ceo@bank.example>\x00 <eve@attacker.example>", "control character in the From field"},
+		"backspaces":                     {"eve@attacker.example\b\b\b\b", "control character in the From field"},
+		"bare CR":                        {"eve@attacker.example\rceo@bank.example", "bare CR in the From field"},
+		"right-to-left override":         {"elpmaxe.knab@oec\u202e@attacker.example", "invisible characters in an address"},
+		"zero-width space in the domain": {"ceo@bank\u200b.example", "invisible characters in an address"},
+		"soft hyphen in the domain":      {"ceo@ba\u00adnk.example", "invisible characters in an address"},
+		"8-bit junk in the domain":       {"ceo@ban\xe9.example", "invalid domain in the From field"},
+		"comments that nest too deeply":  {"eve@attacker.example " + deep, "comments nested too deeply"},
+		"empty label":                    {"ceo@bank..example", "invalid domain in the From field"},
+		"an A-label that reads bank":     {"ceo@xn--bank-.example", "invalid domain in the From field: an A-label that stands for no other letters"},
+		"a slash in the domain":          {"ceo@bank.example/.attacker.example", "invalid domain in the From field"},
 	} {
 		cases = append(cases, hostile{name: name, m: eve(c[0]), reply: unusable, results: none(c[1])})
 	}
@@ -167,7 +176,16 @@ func TestAddressesInFrom(t *testing.T) {
 	}
 	cases = append(cases,
 		hostile{name: "six authors, the bank's the last", m: eve("a@a.attacker.example, b@b.attacker.example, c@c.attacker.example, d@d.attacker.example, e@attacker.example, ceo@bank.example"), reply: unusable,
-			results: eves + `dmarc=none reason="6 author domains, limit 5 (RFC 9989 section 11.5)"`},
+			results: none("more than 5 author domains")},
 	)
+	// One reading is all that there is, and eve writes as herself.
+	for name, from := range map[string]string{
+		"at sign in a quoted local part":    `"ceo@bank.example"@attacker.example`,
+		"quoted string that does not close": `"The Bank <eve@attacker.example>`,
+		"text before a bare address":        "ceo eve@attacker.example",
+		"comment that does not close":       "eve@attacker.example (The Bank",
+	} {
+		cases = append(cases, hostile{name: name, m: eve(from), results: eves + "dmarc=pass header.from=attacker.example policy.dmarc=none"})
+	}
 	run(t, "", cases)
 }

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 
@@ -16,9 +18,11 @@ import (
 // Displayed returns every domain that some mail client may show as the author's
 // of a header section, without regard to what is right: fields called nearly
 // From, the first and the last of them, lines cut where Python cuts them, what
-// stands in angle brackets and in none, encoded words decoded before or after
-// parsing, routes. Text in quotes and the display name in an encoded word are
-// names, not authors, unless there are angle brackets in the latter.
+// stands in angle brackets and in none, white space and comments round dots or
+// not, encoded words decoded before or after parsing, wherever they stand, routes.
+// Text in quotes is a name, not an author, but where quotes are is not clear before
+// encoded words are decoded, or not. The display name in an encoded word is one,
+// too, where the angle brackets beside it are beyond doubt.
 func Displayed(h header.Fields) []string {
 	found := map[string]bool{}
 	for _, line := range displayedLines(raw(h)) {
@@ -69,43 +73,127 @@ func visible(s string) string {
 }
 
 var (
-	quotedString = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
-	inAngles     = regexp.MustCompile(`<([^<>]*)>`)
-	afterAt      = regexp.MustCompile(`@\s*([^\s<>()\[\],;:"\\@=?]+)`)
-	encoded      = regexp.MustCompile(`=\?[^?\s]+\?[bBqQ]\?[^?\s]*\?=(?:\s+=\?[^?\s]+\?[bBqQ]\?[^?\s]*\?=)*`)
-	separators   = regexp.MustCompile(`[,;:]`)
+	inAngles   = regexp.MustCompile(`<([^<>]*)>?`)
+	afterAt    = regexp.MustCompile(`@[\s\[]*([^\s<>()\[\],;:"\\@=?]+(?:\s*[.。．｡]\s*[^\s<>()\[\],;:"\\@=?]+)*)`)
+	encoded    = regexp.MustCompile(`=\?[^?\s]+\?[bBqQ]\?[^?\s]*\?=(?:\s+=\?[^?\s]+\?[bBqQ]\?[^?\s]*\?=)*`)
+	separators = regexp.MustCompile(`[,;:\r\n\x00]`)
+	gaps       = regexp.MustCompile(`\s+`)
 )
 
 func authorViews(value string) []string {
-	noQuotes := quotedString.ReplaceAllString(value, " ")
 	var views []string
-	// Outside of quotes, comments and encoded words: every @.
-	views = append(views, encoded.ReplaceAllString(withoutComments(noQuotes), " "))
+	for _, open := range []bool{false, true} {
+		// Outside of quotes, comments and encoded words: every @.
+		views = append(views, encoded.ReplaceAllString(outside(value, open, true), " "))
+	}
 	// A reader that knows no comments takes what stands in brackets.
-	for _, m := range inAngles.FindAllStringSubmatch(noQuotes, -1) {
+	for _, m := range inAngles.FindAllStringSubmatch(outside(value, false, false), -1) {
 		views = append(views, m[1])
 	}
-	// A reader that decodes first.
-	if encoded.MatchString(noQuotes) {
-		text := encoded.ReplaceAllStringFunc(withoutComments(noQuotes), decodeWords)
-		for _, m := range inAngles.FindAllStringSubmatch(text, -1) {
-			views = append(views, m[1])
-		}
-		for _, element := range separators.Split(inAngles.ReplaceAllString(text, "<>"), -1) {
-			if !strings.Contains(element, "<") { // else it is a display name
-				views = append(views, element)
+	// A reader that decodes first. It cuts at a line end, or does not.
+	if encoded.MatchString(value) {
+		decoded := encoded.ReplaceAllStringFunc(value, decodeWords)
+		for _, text := range append(strings.FieldsFunc(decoded, lineEnd), strings.Map(spaced, decoded)) {
+			for _, open := range []bool{false, true} {
+				views = append(views, decodedViews(outside(text, open, true))...)
 			}
 		}
 	}
 	var domains []string
 	for _, v := range views {
 		for _, m := range afterAt.FindAllStringSubmatch(v, -1) {
-			if d := displayedDomain(m[1]); strings.Contains(d, ".") {
+			name := strings.TrimFunc(controls.ReplaceAllString(gaps.ReplaceAllString(m[1], ""), ""), punctuation)
+			if !utf8.ValidString(name) || strings.ContainsRune(name, utf8.RuneError) {
+				continue // it is shown as such, and no name has that
+			}
+			if !utf8.ValidString(value) && strings.ContainsFunc(name, noName) {
+				continue // for who takes the halves of letters for letters it is none
+			}
+			if d := displayedDomain(name); strings.Contains(d, ".") {
 				domains = append(domains, d)
 			}
 		}
 	}
 	return domains
+}
+
+// decodedViews is what stands in angle brackets, and elements without any.
+func decodedViews(text string) (views []string) {
+	for _, m := range inAngles.FindAllStringSubmatch(text, -1) {
+		views = append(views, m[1])
+	}
+	for _, element := range separators.Split(inAngles.ReplaceAllString(text, "<>"), -1) {
+		if !strings.Contains(element, "<") { // else it is a display name
+			views = append(views, element)
+		}
+	}
+	return views
+}
+
+// punctuation is no part of a name for who sees it round one.
+func punctuation(r rune) bool {
+	return r != '-' && r != '_' && r != utf8.RuneError && (unicode.IsPunct(r) || unicode.IsSymbol(r))
+}
+
+func noName(r rune) bool {
+	return r < utf8.RuneSelf && r != '.' && r != '-' && r != '_' && !unicode.IsDigit(r) && !unicode.IsLetter(r)
+}
+
+func lineEnd(r rune) bool { return r == '\r' || r == '\n' || r == 0 }
+
+func spaced(r rune) rune {
+	if lineEnd(r) {
+		return ' '
+	}
+	return r
+}
+
+// outside is s with a quote for quoted strings, and with comments, for
+// comments. What is not closed is text, or with open goes on to the end.
+func outside(s string, open, comments bool) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '"', c == '(' && comments:
+			n := closes(s[i:])
+			switch {
+			case n > 0 && c == '"':
+				b.WriteByte('"')
+				i += n - 1
+			case n > 0:
+				b.WriteByte(' ')
+				i += n - 1
+			case open:
+				return b.String()
+			default:
+				b.WriteByte(c)
+			}
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// closes is the length of the quoted string or comment that s begins with, 0 where
+// it does not end.
+func closes(s string) int {
+	depth := 0
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '\\':
+			i++
+		case s[0] == '"' && i > 0 && c == '"':
+			return i + 1
+		case s[0] == '(' && c == '(':
+			depth++
+		case s[0] == '(' && c == ')':
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		}
+	}
+	return 0
 }
 
 // asReaders maps case and width, and does not mind what a registrar would.

@@ -30,6 +30,14 @@ func TestDisplayed(t *testing.T) {
 		{"From", " =?utf-7?Q?+ADw-x+AEA-two.example+AD4-?= <a@one.example>", "one.example two.example"},
 		{"From", " x@ｔwo。example", "two.example"},
 		{"From", " Kim @ home", ""},
+		{"From", " x@two (c) \r\n .example <a@one.example>", "one.example two.example"},
+		{"From", " 'x@two.example' <a@one.example>", "one.example two.example"},
+		{"From", ` "=?utf-8?Q?=22_=3Cx=40two=2Eexample=3E=22?=" <a@one.example>`, "one.example two.example"},
+		{"From", " =?utf-8?Q?x=40two=2Eexample=28?= <a@one.example>", "one.example two.example"},
+		{"From", " =?utf-8?Q?x=40two=2Eexample=22?= <a@one.example>", "one.example two.example"},
+		{"From", " =?utf-8?Q?=3Cx=40two=2Eexample?= <a@one.example>", "one.example two.example"},
+		{"From", " =?utf-8?Q?x=40two=2Eexample=0A?= <a@one.example>", "one.example two.example"},
+		{"From", " a@one.example (=?utf-8?Q?=29=2C_x=40two=2Eexample_=28?=)", "one.example two.example"},
 	} {
 		if got := strings.Join(Displayed(header.Fields{{Name: c.name, Value: c.value}}), " "); got != c.want {
 			t.Errorf("%q %q: %q, want %q", c.name, c.value, got, c.want)

@@ -65,7 +65,7 @@ func TestInjection(t *testing.T) {
 		hostile{name: "b= twice nearly the same, which makes header.b long", reply: rejected, results: spoofed(`dkim=neutral reason="signature syntax error: b= is not base64" header.d=attacker.example header.s=e header.a=ed25519-sha256; dkim=neutral reason="signature syntax error: b= is not base64" header.d=attacker.example header.s=e header.a=ed25519-sha256`),
 			m: plain(attackerPeer, attacker, victim).top("DKIM-Signature", b("dmarc=pass"+strings.Repeat("x", 300)+"1")).top("DKIM-Signature", b("dmarc=pass"+strings.Repeat("x", 300)+"2")).truly("attacker.example")},
 		hostile{name: "the author's DMARC record", m: eve("x@evil.attacker.example"), results: eves + `dmarc=permerror reason="policy record has an invalid p=" header.from=evil.attacker.example`},
-		hostile{name: "a From that is nobody's", m: eve(`"; dmarc=pass" <` + inject + `@bank.example>`), reply: unusable, results: none("quoted string is not closed")},
+		hostile{name: "a From that is nobody's", m: eve(`"; dmarc=pass" <` + inject + `@bank.example>`), reply: rejected, results: evesFail},
 	)
 	run(t, zone, cases)
 }

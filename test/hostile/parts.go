@@ -50,6 +50,15 @@ func (g maker) oddFrom(own string) string {
 			return g.pick("\r\n ", "\r\n\t", " ", "\t", "\r", "\n", "\r\n", "\x00", "\x0b", "\x7f", "\u00a0")
 		},
 		func() string {
+			local, domain, _ := strings.Cut(v, "@")
+			gap := g.pick(" ", "(x)", "\r\n ", " (x) ")
+			return local + "@" + strings.Replace(domain, ".", g.pick(gap+".", "."+gap, gap+"."+gap), 1)
+		},
+		func() string {
+			hidden := g.pick(v, v, "<"+v+">", v+" (", v+` "`, "<"+v, v+"\r\n", v+"\x00", `" <`+v+`>, "`, "), "+v+" (", v+":", v+";")
+			return g.pick(`"`, "(", "", "") + b64(hidden) + g.pick(`"`, ")", "", "")
+		},
+		func() string {
 			return "ceo@" + g.pick("bank。example", "ｂank.example", "bаnk.example", "bank.example.", "xn--bnk-6cd.example", "[192.0.2.10]", `"bank.example"`)
 		},
 	}
@@ -89,6 +98,20 @@ func (g maker) fineFrom(own string) string {
 		local+" @ "+domain,
 		"  "+own+" \t",
 		`"`+local+`"@`+domain,
+		"'"+own+"' <"+own+">",
+		"Kim <"+own+"> <"+own+">",
+		"Kim <mailto:"+own+">",
+		`"Kim" `+own,
+		`CORP\kim <`+own+">",
+		"Smile :) <"+own+">",
+		"Kim (Sales <"+own+">",
+		"<"+own+"> (x",
+		`"kim@home"@`+domain,
+		"a%b@"+domain,
+		"\"\x95\x5c\x8e\xa6\" <"+own+">",
+		"\x83\x40\x83\x41 <"+own+">",
+		"\x1b$B<+@A\x1b(B <"+own+">",
+		`"kim@attacker.example via Foo" <`+own+">",
 	)
 }
 
