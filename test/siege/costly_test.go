@@ -119,6 +119,10 @@ func (c costly) messages(t *testing.T) []hostile.Case {
 	add("5,000 fields with hidden results", one(5_000, "X-Note", results), "x\r\n")
 	add("5,000 fields with others' results", one(5_000, "Authentication-Results", " x"+strings.Repeat("\r\n (", 20)), "x\r\n")
 	add("a header section of 4 MB", one(40, "X-Note", strings.Repeat("\rX:", 30_000)), "x\r\n")
+	// From fields at their limit, in each charset that shifts or encodes.
+	for _, k := range encodedKinds {
+		add("From of "+k.name, fields(k.field(4*fieldUnit)), "x\r\n")
+	}
 	// SPF records of macros.
 	for _, domain := range []string{"macro.example", "many.example"} {
 		add("SPF of "+domain, fields("ceo@bank.example"), "x\r\n")

@@ -25,7 +25,7 @@ type reader struct {
 // readers are all of them; what stands beside a wire or a file of its own has a
 // test like this in its package.
 func readers(t testing.TB) []reader {
-	return slices.Concat(fieldReaders(), resultReaders(), signatureReaders(t), recordReaders(t), messageReaders(t))
+	return slices.Concat(fieldReaders(), authorReaders(), resultReaders(), signatureReaders(t), recordReaders(t), messageReaders(t))
 }
 
 // TestGrowth: nothing that reads hostile text takes more than linear time.
