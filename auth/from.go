@@ -125,16 +125,21 @@ func (c *collector) field(value string) error {
 	if !strings.Contains(plain, "=?") {
 		return nil
 	}
-	for _, spaced := range []bool{false, true} {
-		d, err := decodeWords(plain, spaced)
+	broken := false
+	for _, how := range []decoding{{}, {spaced: true}, {strict: true}} {
+		if how.strict && !broken {
+			break
+		}
+		d, err := decodeWords(plain, how)
 		if err != nil {
 			return err
 		}
+		broken = broken || d.broken
 		for _, piece := range d.pieces {
 			if strings.IndexByte(piece.text, '@') < 0 {
 				continue
 			}
-			r := reading{text: piece.text, encoded: piece.ats, decoded: true, lax: legacy || spaced && d.shifted}
+			r := reading{text: piece.text, encoded: piece.ats, decoded: true, lax: legacy || how.spaced && d.shifted}
 			if err := c.dialects(r, legacy); err != nil {
 				return err
 			}

@@ -177,7 +177,7 @@ func domainText(ts []token, little bool) string {
 		case tokQuoted:
 			b.WriteString(quotedName.Replace(t.text))
 		case tokCoded:
-			d, err := decodeWords(t.text, little)
+			d, err := decodeWords(t.text, decoding{spaced: little})
 			if err != nil {
 				b.WriteString(letter)
 			}

@@ -80,16 +80,23 @@ type decodedText struct {
 type decodedWords struct {
 	pieces  []decodedText
 	shifted bool // ISO-2022 or HZ was among them
+	broken  bool // base64 with errors was
 }
 
 // wordDecoder decodes a text as readers do that decode encoded words (RFC 2047 §4)
 // before they parse, which RFC 2047 §6.2 forbids: wherever they stand, and
 // malformed ones, too.
 type wordDecoder struct {
+	how  decoding
+	out  strings.Builder
+	ats  []int
+	done decodedWords
+}
+
+// decoding is how readers differ about encoded words.
+type decoding struct {
 	spaced bool
-	out    strings.Builder
-	ats    []int
-	done   decodedWords
+	strict bool // base64 with errors is left as it is
 }
 
 // decodeWords decodes the encoded words of a field's text. Adjacent ones join.
@@ -97,8 +104,8 @@ type wordDecoder struct {
 // make_header, words that are not closed are none, padding ends base64, and
 // ISO-2022 and HZ are bytes. The pieces are
 // the text between decoded line ends, where some readers cut it.
-func decodeWords(s string, spaced bool) (decodedWords, error) {
-	d := wordDecoder{spaced: spaced}
+func decodeWords(s string, how decoding) (decodedWords, error) {
+	d := wordDecoder{how: how}
 	next, mark, end := newFinder(s, indexOf("=?")), newFinder(s, indexOf("?")), newFinder(s, indexOf("?="))
 	behind := false // an encoded word
 	text := 0       // where the text before the next encoded word begins
@@ -111,7 +118,7 @@ func decodeWords(s string, spaced bool) (decodedWords, error) {
 		from := charset + 3
 		to := end.from(from)
 		after := to + 2
-		if to == len(s) && spaced { // not closed
+		if to == len(s) && how.spaced { // not closed
 			i += 2
 			continue
 		}
@@ -121,6 +128,13 @@ func decodeWords(s string, spaced bool) (decodedWords, error) {
 			}
 			to += from
 			after = to
+		}
+		if c := s[charset+1]; (c == 'b' || c == 'B') && !sound(s[from:to]) {
+			d.done.broken = true
+			if how.strict {
+				i += 2
+				continue
+			}
 		}
 		between := s[text:i]
 		if !behind || strings.Trim(between, " \t") != "" {
@@ -145,7 +159,7 @@ func (d *wordDecoder) plain(s string, behind bool) {
 }
 
 func (d *wordDecoder) space() {
-	if d.spaced {
+	if d.how.spaced {
 		d.out.WriteByte(' ')
 	}
 }
@@ -160,7 +174,7 @@ func (d *wordDecoder) cut() {
 // word decodes one encoded word.
 func (d *wordDecoder) word(charset string, encoding byte, text string) error {
 	if encoding == 'b' || encoding == 'B' {
-		text = lenientBase64(text, d.spaced)
+		text = lenientBase64(text, d.how.spaced)
 	} else {
 		text = quotedPrintable(text)
 	}
@@ -171,10 +185,10 @@ func (d *wordDecoder) word(charset string, encoding byte, text string) error {
 	case charsetUTF7:
 		text = decodeUTF7(text)
 	case charsetWide:
-		text = decodeWide(name, text, d.spaced)
+		text = decodeWide(name, text, d.how.spaced)
 	case charsetShifted:
 		d.done.shifted = true
-		if !d.spaced {
+		if !d.how.spaced {
 			text = unshift(text, false)
 		}
 	case charsetPairs:
@@ -185,7 +199,7 @@ func (d *wordDecoder) word(charset string, encoding byte, text string) error {
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; c {
 		case '\r', '\n', 0:
-			if !d.spaced {
+			if !d.how.spaced {
 				d.cut()
 				continue
 			}
@@ -255,6 +269,20 @@ func lenientBase64(s string, stop bool) string {
 		}
 	}
 	return b.String()
+}
+
+// sound reports whether a decoder that knows no mercy takes s for base64.
+func sound(s string) bool {
+	body := strings.TrimRight(s, "=")
+	if len(s)%4 != 0 || len(s)-len(body) > 2 {
+		return false
+	}
+	for i := 0; i < len(body); i++ {
+		if strings.IndexByte(base64Letters, body[i]) < 0 {
+			return false
+		}
+	}
+	return true
 }
 
 const base64Letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"

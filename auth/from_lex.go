@@ -2,6 +2,7 @@ package auth
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 )
 
@@ -36,11 +37,17 @@ const (
 	// maxUnclosed is how many parentheses that are not closed are looked
 	// through. Behind them none begins a comment, and all text counts.
 	maxUnclosed = 8
+	// maxTokens bounds the words, addresses and specials of one reading. A list of
+	// five thousand mailboxes has fewer, and each costs fifty times its bytes.
+	maxTokens = 40_000
 
 	specials = "<>@,;:"
 )
 
-var errNested = errors.New("comments nested too deeply")
+var (
+	errNested = errors.New("comments nested too deeply")
+	errTokens = fmt.Errorf("more than %d words in the From field", maxTokens)
+)
 
 // lexer cuts an unfolded field value into tokens. It is linear in the value's
 // length. What is not closed is text, and makes what follows doubtful.
@@ -78,6 +85,9 @@ func lex(ts []token, s string, how dialect) ([]token, error) {
 			if t.kind = tokWord; l.word() {
 				t.kind = tokCoded
 			}
+		}
+		if len(ts) == maxTokens {
+			return nil, errTokens
 		}
 		t.text, t.doubt = s[t.pos:l.i], l.doubt
 		ts = append(ts, t)

@@ -48,6 +48,18 @@ func Displayed(h header.Fields) []string {
 	return all
 }
 
+// quoted returns the domains in quoted strings of From fields.
+func quoted(h header.Fields) []string {
+	var all []string
+	for _, f := range h {
+		if strings.EqualFold(visible(f.Name), "from") {
+			all = append(all, domainsIn(inQuotes.FindAllString(f.Value, -1), f.Value)...)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 // displayedLines cuts a header section at every CR and LF, as Python's email
 // package does, and joins folded lines.
 func displayedLines(s string) []string {
@@ -73,6 +85,7 @@ func visible(s string) string {
 }
 
 var (
+	inQuotes   = regexp.MustCompile(`"[^"]*"`)
 	inAngles   = regexp.MustCompile(`<([^<>]*)>?`)
 	afterAt    = regexp.MustCompile(`@[\s\[]*([^\s<>()\[\],;:"\\@=?]+(?:\s*[.。．｡]\s*[^\s<>()\[\],;:"\\@=?]+)*)`)
 	encoded    = regexp.MustCompile(`=\?[^?\s]+\?[bBqQ]\?[^?\s]*\?=(?:\s+=\?[^?\s]+\?[bBqQ]\?[^?\s]*\?=)*`)
@@ -99,6 +112,11 @@ func authorViews(value string) []string {
 			}
 		}
 	}
+	return domainsIn(views, value)
+}
+
+// domainsIn lists what stands behind an @ in views of a field's value.
+func domainsIn(views []string, value string) []string {
 	var domains []string
 	for _, v := range views {
 		for _, m := range afterAt.FindAllStringSubmatch(v, -1) {

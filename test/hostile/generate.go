@@ -53,7 +53,7 @@ func Generate(rng *rand.Rand, n int, at time.Time) []Case {
 
 // mayPass: somebody is displayed, and everyone who is has sent it.
 func mayPass(m Message) bool {
-	shown := Displayed(m.Fields)
+	shown := m.shown()
 	return len(shown) > 0 && !slices.ContainsFunc(shown, func(d string) bool { return !m.sentBy(d) })
 }
 

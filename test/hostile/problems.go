@@ -46,7 +46,7 @@ func (v Verdict) Problems(m Message) []string {
 	if n := len(naiveResults.FindAllString(strings.ReplaceAll(own, "policy.dmarc=", ""), -1)); n != len(results) {
 		say("a naive reader finds %d results, there are %d: %s", n, len(results), own)
 	}
-	shown := Displayed(m.Fields)
+	shown := m.shown()
 	for _, r := range results {
 		var who []string
 		switch {
@@ -69,6 +69,15 @@ func (v Verdict) Problems(m Message) []string {
 		}
 	}
 	return append(p, untouched(m.Fields, rest)...)
+}
+
+// shown are the domains that a reader may take for the author's. Where none is
+// displayed, what is quoted is all that there is.
+func (m Message) shown() []string {
+	if all := Displayed(m.Fields); len(all) > 0 {
+		return all
+	}
+	return quoted(m.Fields)
 }
 
 // sentBy reports whether d's owner has sent the message.
