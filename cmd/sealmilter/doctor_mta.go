@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,11 +9,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/sealmilter/sealmilter/internal/child"
 	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/doctor"
 	"github.com/sealmilter/sealmilter/internal/filing"
@@ -144,14 +143,15 @@ func readPostfix(ctx context.Context, postconf, dir string) (doctor.PostfixConf,
 func output(ctx context.Context, name string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, postconfTime)
 	defer cancel()
-	var stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Stderr, cmd.WaitDelay = &stderr, time.Second // for what a killed program has started
-	out, err := cmd.Output()
+	cmd, err := child.Command(ctx, "", name, args...)
 	if err != nil {
-		return "", fmt.Errorf("%s: %w %s", name, err, strings.TrimSpace(stderr.String()))
+		return "", err
 	}
-	return string(out), nil
+	out, err := child.Output(cmd)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", name, err)
+	}
+	return out, nil
 }
 
 // probeAs connects to a socket with the rights of the MTA's user, where we are
@@ -159,26 +159,28 @@ func output(ctx context.Context, name string, args ...string) (string, error) {
 func probeAs(ctx context.Context, t doctor.Target) (asUser bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, probePatience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "/proc/self/exe", "probe", t.Network, t.Addr)
-	cmd.Dir, cmd.WaitDelay = "/", time.Second
-	if os.Geteuid() == 0 && t.User != "root" {
-		cred, err := setup.Credential(t.User)
-		if err != nil {
-			return false, err
+	root := os.Geteuid() == 0
+	as := t.User
+	if !root || as == "root" {
+		as = ""
+	}
+	cmd, err := child.Command(ctx, as, "/proc/self/exe", "probe", t.Network, t.Addr)
+	if err != nil {
+		return false, err
+	}
+	_, err = child.Output(cmd)
+	var failed *child.Failed
+	switch {
+	case err == nil:
+		return root, nil
+	case errors.As(err, &failed):
+		if failed.Stderr != "" {
+			err = errors.New(strings.TrimPrefix(failed.Stderr, "error: "))
 		}
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: cred}
+		return root, err
 	}
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	if err := cmd.Start(); err != nil {
-		// Our own file may lie where that user cannot get at it.
-		return false, fmt.Errorf("not tried as user %s: %w", t.User, err)
-	}
-	err = cmd.Wait()
-	if text := strings.TrimSpace(stderr.String()); err != nil && text != "" {
-		err = errors.New(strings.TrimPrefix(text, "error: "))
-	}
-	return os.Geteuid() == 0, err
+	// Our own file may lie where that user cannot get at it.
+	return false, fmt.Errorf("not tried as user %s: %w", t.User, err)
 }
 
 // newProbe is doctor's other process: it connects, negotiates, and says nothing

@@ -14,6 +14,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "probe" { // doctor's other process is our own program again
+		main()
+	}
 	testscript.Main(m, map[string]func(){"sealmilter": main})
 }
 

@@ -37,7 +37,7 @@ var forbidden = []struct {
 	{[]string{"internal/sendmail"}, []string{"auth", "policy", "keys", "milter", "internal", "cmd", "std:os"}, "a plan can be replayed from Sendmail's files"},
 	{[]string{"internal/filing"}, []string{"auth", "policy", "keys", "milter", "internal", "cmd"}, "it knows the delivery agents' files only"},
 	{[]string{"milter/witness"}, []string{"auth", "policy", "keys", "internal", "cmd"}, "it is no part of the daemon"},
-	{[]string{"internal/asuser", "internal/telemetry", "internal/socket", "internal/plain", "internal/secondopinion"}, []string{"auth", "policy", "keys", "milter", "internal/config", "cmd"},
+	{[]string{"internal/asuser", "internal/telemetry", "internal/socket", "internal/plain", "internal/secondopinion", "internal/child"}, []string{"auth", "policy", "keys", "milter", "internal/config", "cmd"},
 		"plumbing knows nothing of the rooms"},
 	{[]string{"internal/setup"}, []string{"policy", "auth/spf", "auth/dkim", "auth/dmarc", "auth/iprev", "internal/dnsclient", "internal/telemetry", "internal/doctor", "cmd"},
 		"it changes a host and judges no mail; what the commands share comes from cmd"},

@@ -9,10 +9,9 @@ import (
 	"io"
 	"net/netip"
 	"os"
-	"os/exec"
 	"strings"
-	"syscall"
 
+	"github.com/sealmilter/sealmilter/internal/child"
 	"github.com/sealmilter/sealmilter/internal/postfix"
 	"github.com/sealmilter/sealmilter/milter/client"
 )
@@ -77,30 +76,23 @@ func (p probe) as(ctx context.Context, mta mtaSide) (client.Answer, error) {
 	if os.Geteuid() != 0 {
 		return client.Answer{}, fmt.Errorf("only root can be user %s", mta.user)
 	}
-	cred, err := Credential(mta.user)
-	if err != nil {
-		return client.Answer{}, err
-	}
 	in, err := json.Marshal(p)
 	if err != nil {
 		return client.Answer{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, programFor)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "/proc/self/exe", "setup", "probe")
-	cmd.WaitDelay = lettingGo
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: cred}
-	cmd.Dir = mta.dir
-	cmd.Env = []string{}
-	cmd.Stdin = bytes.NewReader(in)
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	data, err := cmd.Output()
+	cmd, err := child.Command(ctx, mta.user, "/proc/self/exe", "setup", "probe")
 	if err != nil {
-		return client.Answer{}, fmt.Errorf("the self-test does not run: %w: %s", err, strings.TrimSpace(stderr.String()))
+		return client.Answer{}, err
+	}
+	cmd.Dir, cmd.Stdin = mta.dir, bytes.NewReader(in)
+	data, err := child.Output(cmd)
+	if err != nil {
+		return client.Answer{}, fmt.Errorf("the self-test does not run: %w", err)
 	}
 	var out probed
-	if err := json.Unmarshal(data, &out); err != nil {
+	if err := json.Unmarshal([]byte(data), &out); err != nil {
 		return client.Answer{}, err
 	}
 	if out.Err != "" {

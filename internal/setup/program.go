@@ -2,22 +2,19 @@ package setup
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/sealmilter/sealmilter/internal/child"
 )
 
-const (
-	// programFor bounds every program. A restart of the daemon may take the 90 s of
-	// its TimeoutStopSec=.
-	programFor = 3 * time.Minute
-	// lettingGo is how long what a killed program has started may hold its output.
-	lettingGo = time.Second
-)
+// programFor bounds every program. A restart of the daemon may take the 90 s of
+// its TimeoutStopSec=.
+const programFor = 3 * time.Minute
 
 // runProgram runs a program and returns its output; the error carries what it said.
 // sbin is searched as well: an admin's PATH may lack it.
@@ -40,19 +37,18 @@ func runFor(ctx context.Context, limit time.Duration, name string, args ...strin
 	}
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	cmd := exec.CommandContext(limited, path, args...)
-	var stderr strings.Builder
-	cmd.Stderr, cmd.WaitDelay = &stderr, lettingGo
-	out, err := cmd.Output()
-	if ctx.Err() == nil && limited.Err() != nil {
-		return string(out), fmt.Errorf("%s %s: did not end within %v: %w %s", name, strings.Join(args, " "), limit, context.DeadlineExceeded, strings.TrimSpace(stderr.String()))
+	cmd, err := child.Command(limited, "", path, args...)
+	if err != nil {
+		return "", err
 	}
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		said := strings.TrimSpace(stderr.String() + string(out))
-		return string(out), fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, said)
+	out, err := child.Output(cmd)
+	if err != nil && ctx.Err() == nil && limited.Err() != nil {
+		return out, fmt.Errorf("%s %s: did not end within %v: %w: %w", name, strings.Join(args, " "), limit, context.DeadlineExceeded, err)
 	}
-	return string(out), err
+	if err != nil {
+		return out, fmt.Errorf("%s %s: %w", name, strings.Join(args, " "), err)
+	}
+	return out, nil
 }
 
 // exists reports whether there is a file at path, as far as we may know.

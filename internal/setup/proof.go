@@ -10,12 +10,12 @@ import (
 	"net/smtp"
 	"net/textproto"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/sealmilter/sealmilter/internal/child"
 	"github.com/sealmilter/sealmilter/internal/postfix"
 	"github.com/sealmilter/sealmilter/internal/socket"
 	"github.com/sealmilter/sealmilter/keys"
@@ -128,11 +128,13 @@ func (p *proof) bySendmail(ctx context.Context) error {
 	who := "postmaster@" + p.domain
 	ctx, cancel := context.WithTimeout(ctx, sendmailFor)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, path, "-C", p.host.Values.Get("config_directory"), "-i", "-f", who, "--", who)
-	cmd.WaitDelay = lettingGo
+	cmd, err := child.Command(ctx, "", path, "-C", p.host.Values.Get("config_directory"), "-i", "-f", who, "--", who)
+	if err != nil {
+		return err
+	}
 	cmd.Stdin = strings.NewReader(strings.ReplaceAll(testMessage(p.domain, p.token, time.Now()), "\r\n", "\n"))
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w: %s", path, err, strings.TrimSpace(string(out)))
+	if _, err := child.Output(cmd); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sealmilter/sealmilter/internal/child"
 	"github.com/sealmilter/sealmilter/internal/sendmail"
 	"github.com/sealmilter/sealmilter/internal/socket"
 	"github.com/sealmilter/sealmilter/keys"
@@ -117,10 +118,13 @@ func (s *Sendmail) oneConnection(ctx context.Context, cf string, talk func(net.C
 	}
 	limited, cancel := context.WithTimeout(ctx, 2*smtpFor)
 	defer cancel()
-	cmd := exec.CommandContext(limited, s.Program, "-C", cf, "-bs")
-	cmd.WaitDelay = lettingGo
-	var stderr strings.Builder
-	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = "/", f, f, &stderr
+	cmd, err := child.Command(limited, "", s.Program, "-C", cf, "-bs")
+	if err != nil {
+		f.Close()
+		return "", err
+	}
+	var stderr child.Bounded
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = f, f, &stderr
 	err = cmd.Start()
 	f.Close()
 	if err != nil {

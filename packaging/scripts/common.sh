@@ -7,9 +7,20 @@ say() { echo "sealmilter: $*" >&2; }
 booted() { [ -d /run/systemd/system ]; }
 
 # Below /var/lib/sealmilter each name may be a link that the daemon's user has put
-# there, so that root does nothing there but as that user. In a session of its own:
-# nobody who is that user gets at root's terminal.
-as_daemon() { (cd / && setsid -w runuser -u sealmilter -- "$@" </dev/null); }
+# there, so that root does nothing there but as that user. That user may be somebody
+# else by now: nothing of root's is lent (session and terminal, environment, open
+# files, time, disk), and nothing of theirs reaches the terminal as it is.
+as_daemon() {
+	said=$(mktemp) || return 1
+	code=0
+	(
+		cd / && ulimit -f 2048
+		exec timeout -k 5 60 setsid -w env -i PATH="$PATH" LANG=C runuser -u sealmilter -- "$@"
+	) </dev/null >"$said" 2>&1 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&- || code=$?
+	head -c 65536 "$said" | LC_ALL=C tr -c '\n -~' '?' >&2
+	rm -f "$said"
+	return $code
+}
 
 make_user() {
 	if command -v systemd-sysusers >/dev/null 2>&1; then
@@ -79,7 +90,7 @@ mend_dropin() {
 
 # The new program judges the configuration, as the user that will run it.
 config_is_good() {
-	as_daemon /usr/sbin/sealmilter check --quiet >&2
+	as_daemon /usr/sbin/sealmilter check --quiet
 }
 
 # After an upgrade: the running daemon is replaced only if the new one can work

@@ -96,6 +96,34 @@ echo "precious $(owner /etc/precious)"
 `), "state sealmilter:sealmilter 700, keys sealmilter:sealmilter 700, run root:sealmilter 2755", "precious root:root 755")
 }
 
+// TestProbesHaveNoTerminal: what a package's script runs as the daemon's user, on
+// root's terminal, has none, no environment and no open files of root's, and what
+// it says cannot steer the terminal.
+func TestProbesHaveNoTerminal(t *testing.T) {
+	out := run(t, "", `
+make_user
+cat >/mnt/script <<'END'
+. "$repo/packaging/scripts/common.sh"
+exec 3</etc/shadow
+(: </dev/tty) && echo "root has a terminal"
+as_daemon sh -c '(: </dev/tty) 2>/dev/null && echo "it has a terminal"
+	tr "\\0" "\\n" </proc/$$/environ; ls -l /proc/$$/fd
+	echo "session $(cut -d" " -f6 /proc/$$/stat)"; id -un; printf "\\033]0;gotcha\\007"; exit 3' || echo "code $?"
+echo "ours $(cut -d' ' -f6 /proc/self/stat)"
+END
+SECRET=hunter2 script -qec 'sh -eu /mnt/script' /dev/null </dev/null
+`)
+	want(t, out, "root has a terminal", "LANG=C\r\n", "\nsealmilter\r\n", "]0;gotcha", "code 3\r\n")
+	for _, bad := range []string{"it has a terminal", "hunter2", "/etc/shadow", "/dev/pts", "\x1b"} {
+		if strings.Contains(out, bad) {
+			t.Errorf("%q in %q", bad, out)
+		}
+	}
+	if _, rest, _ := strings.Cut(out, "\nsession "); strings.Contains(out, "\nours "+strings.SplitN(rest, "\r", 2)[0]+"\r") {
+		t.Errorf("root's session: %q", out)
+	}
+}
+
 // TestHomeIsNowhere: what the MTA, sshd or cron reads in the home of the daemon's
 // user, the daemon cannot write.
 func TestHomeIsNowhere(t *testing.T) {
