@@ -13,13 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sealmilter/sealmilter/auth/resolve"
-	"github.com/sealmilter/sealmilter/internal/assemble"
-	"github.com/sealmilter/sealmilter/internal/config"
-	"github.com/sealmilter/sealmilter/internal/inspect"
 	"github.com/sealmilter/sealmilter/internal/problem"
-	"github.com/sealmilter/sealmilter/internal/proof"
 	"github.com/sealmilter/sealmilter/internal/setup"
-	"github.com/sealmilter/sealmilter/keys"
 )
 
 func newSetup() *cobra.Command {
@@ -44,21 +39,13 @@ func runSetup(cmd *cobra.Command, s *setup.Common, mta string, run func(context.
 	if isTerminal(os.Stdin) {
 		s.In = bufio.NewReader(os.Stdin)
 	}
-	s.Problem = func(p config.Problem) { problem.Print(s.Err, inspect.Problems(config.Problems{p}, nil)[0]) }
-	s.LoadKeys = func(cfg *config.Config) (*keys.Store, []keys.Problem) { return assemble.Keys(cfg, nil) }
-	s.Prove = proof.Key
 	// Interrupted, what is half done is put back.
 	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	err = run(ctx)
-	var f *setup.Failure
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, setup.ErrShown):
-		return problem.ErrShown
-	case errors.As(err, &f):
-		return problem.Fail(f.Hint, "%w", err)
+	var known *problem.Error
+	if err == nil || errors.Is(err, problem.ErrShown) || errors.As(err, &known) {
+		return err
 	}
 	return problem.Fail("", "%w", err)
 }

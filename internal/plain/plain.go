@@ -44,20 +44,16 @@ func Clip(s string, n int) string {
 	return b.String()
 }
 
-// Args makes each string, error and Stringer among the arguments of a format
-// Text; numbers stay what they are.
+// Args makes the arguments of a format Text; numbers and truths stay what they
+// are.
 func Args(args []any) []any {
 	out := make([]any, len(args))
 	for i, a := range args {
-		switch a := a.(type) {
-		case string:
-			out[i] = Text(a)
-		case error:
-			out[i] = Text(a.Error())
-		case fmt.Stringer:
-			out[i] = Text(a.String())
-		default:
+		switch a.(type) {
+		case int, int64, uint16, uint32, uint64, float64, bool:
 			out[i] = a
+		default: // strings of any type, lists of them, errors
+			out[i] = Text(fmt.Sprint(a))
 		}
 	}
 	return out

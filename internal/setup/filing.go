@@ -2,7 +2,6 @@ package setup
 
 import (
 	"context"
-	"strings"
 
 	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/filing"
@@ -26,5 +25,5 @@ func (c Common) adviseFiling(h filing.Host) {
 		return
 	}
 	c.section("Where forged mail goes")
-	c.say("%s", strings.TrimSuffix(h.Advice(), "\n"))
+	c.block(h.Advice())
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/sealmilter/sealmilter/internal/problem"
 )
 
 // asRoot is a folder of root's that everybody can get to.
@@ -102,7 +104,7 @@ func TestSocketFolder(t *testing.T) {
 		t.Helper()
 		before := rights(t, path)
 		err := socketFolder(path, "daemon")
-		var f *Failure
+		var f *problem.Error
 		if !errors.As(err, &f) || !strings.HasSuffix(f.Hint, fmt.Sprintf("install -d -o root -g %d -m 2750 %s", gid, path)) || rights(t, path) != before {
 			t.Errorf("%s: %v, %s", name, err, rights(t, path))
 		}

@@ -2,18 +2,20 @@ package setup
 
 import (
 	"errors"
-	"fmt"
-	"slices"
 
+	"github.com/sealmilter/sealmilter/internal/assemble"
 	"github.com/sealmilter/sealmilter/internal/asuser"
 	"github.com/sealmilter/sealmilter/internal/config"
+	"github.com/sealmilter/sealmilter/internal/inspect"
+	"github.com/sealmilter/sealmilter/internal/problem"
+	keyproof "github.com/sealmilter/sealmilter/internal/proof"
 	"github.com/sealmilter/sealmilter/keys"
 	"github.com/sealmilter/sealmilter/keys/publish"
 )
 
 // makeKeys makes the keys that are missing, and proves all.
 func (c Common) makeKeys(cfg *config.Config) (*keys.Store, error) {
-	store, _ := c.LoadKeys(cfg)
+	store, _ := assemble.Keys(cfg, nil)
 	for _, d := range c.Domains {
 		if _, _, err := store.Pick(d); !errors.Is(err, keys.ErrNoKey) {
 			continue
@@ -30,15 +32,14 @@ func (c Common) makeKeys(cfg *config.Config) (*keys.Store, error) {
 			c.ok("made %s (%s, %d bits)", k.Path(), k.Algorithm(), k.Bits())
 		}
 	}
-	store, problems := c.LoadKeys(cfg)
-	for _, p := range problems {
-		fmt.Fprintln(c.Err, p)
-	}
-	if slices.ContainsFunc(problems, func(p keys.Problem) bool { return p.Severity == keys.Error }) {
+	store, broken := assemble.Keys(cfg, nil)
+	problems := inspect.Problems(nil, broken)
+	c.problems(problems)
+	if problem.Faults(problems) {
 		return nil, fail("the MTA was not touched", "a key cannot be used")
 	}
 	for _, k := range store.All() {
-		if err := c.Prove(k); err != nil {
+		if err := keyproof.Key(k); err != nil {
 			return nil, fail("make another: sealmilter keys new "+k.Domain, "%w", err)
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/sealmilter/sealmilter/internal/problem"
 )
 
 func TestOneSetUpAtATime(t *testing.T) {
@@ -20,7 +22,7 @@ func TestOneSetUpAtATime(t *testing.T) {
 		"another MTA, the same milter.yaml": {other, first.Config, etc},
 	} {
 		second := Common{Config: c.config, locks: locks}
-		var f *Failure
+		var f *problem.Error
 		if err := second.lock(c.mta); !errors.As(err, &f) || !strings.HasSuffix(err.Error(), "another set-up is at work in "+c.in) || f.Hint == "" {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -11,7 +11,9 @@ import (
 	"strings"
 
 	"github.com/sealmilter/sealmilter/internal/config"
+	"github.com/sealmilter/sealmilter/internal/inspect"
 	"github.com/sealmilter/sealmilter/internal/postfix"
+	"github.com/sealmilter/sealmilter/internal/problem"
 	"github.com/sealmilter/sealmilter/keys"
 )
 
@@ -27,7 +29,7 @@ type Postfix struct {
 }
 
 // Run sets Postfix up, or takes that back. Interrupted, what is half done is put
-// back. The error is ErrShown or holds a Failure where a hint is known.
+// back. The error is problem.ErrShown or holds a problem.Error where a hint is known.
 func (s *Postfix) Run(ctx context.Context) error {
 	if os.Geteuid() != 0 && !s.DryRun {
 		return fail("sudo sealmilter setup postfix ..., or look first with --dry-run", "only root can set Postfix up")
@@ -154,11 +156,9 @@ func (s *Postfix) planConfig(ctx context.Context, nets networks, questions *[]st
 	if err != nil {
 		return fail(config.Hint(err), "%s: %w", s.Config, err)
 	}
-	for _, p := range problems {
-		s.Problem(p)
-	}
+	s.problems(inspect.Problems(problems, nil))
 	if conf == nil || conf.cfg == nil {
-		return ErrShown
+		return problem.ErrShown
 	}
 	s.conf = conf
 	s.say("authserv-id %s, socket %s%s", conf.cfg.AuthservID, conf.milter.Unix, conf.milter.TCP)
@@ -219,7 +219,7 @@ func (s *Postfix) show(p *postfix.Plan, questions []string) error {
 	if diff == "" {
 		diff = "nothing: all files are as they should be"
 	}
-	s.say("%s", strings.TrimSuffix(diff, "\n"))
+	s.block(diff)
 	for _, c := range p.Changes {
 		s.say("%s: %s: %s", c.Place(), c.Name, c.Why)
 	}

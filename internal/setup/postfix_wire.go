@@ -92,7 +92,7 @@ func (s *Postfix) takeBack(ctx context.Context) error {
 		return fail("nothing to undo; a milter that was added by hand goes out with postconf -e", "there is no record of a set-up in %s", s.inst.UndoDir())
 	}
 	diff, kept := s.inst.Undone()
-	s.say("%s", strings.TrimSuffix(diff, "\n"))
+	s.block(diff)
 	for _, k := range kept {
 		s.warn("%s", k)
 	}

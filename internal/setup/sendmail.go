@@ -29,7 +29,7 @@ type Sendmail struct {
 }
 
 // Run sets Sendmail up, or takes that back. Interrupted, what is half done is put
-// back. The error is ErrShown or holds a Failure where a hint is known.
+// back. The error is problem.ErrShown or holds a problem.Error where a hint is known.
 func (s *Sendmail) Run(ctx context.Context) error {
 	if os.Geteuid() != 0 && (s.Apply || s.Undo) && !s.DryRun {
 		return fail("sudo sealmilter setup sendmail ..., or look first with --dry-run", "only root can set Sendmail up")
@@ -129,7 +129,7 @@ func (s *Sendmail) setUp(ctx context.Context) error {
 	s.section("What changes")
 	for _, d := range []string{postfix.Diff(s.Config, s.conf.old, s.conf.new), postfix.Diff(s.MC, s.mcText, plan.Text)} {
 		if d != "" {
-			s.say("%s", strings.TrimSuffix(d, "\n"))
+			s.block(d)
 		}
 	}
 	if !s.Apply || s.DryRun {
@@ -160,7 +160,7 @@ func (s *Sendmail) printed(plan sendmail.Plan, questions []string) {
 	}
 	if plan.Lines != "" {
 		s.section("Lines for " + s.MC + ", in front of MAILER")
-		s.say("%s", strings.TrimSuffix(plan.Lines, "\n"))
+		s.block(plan.Lines)
 	}
 	s.section("By hand")
 	for _, d := range s.Domains {

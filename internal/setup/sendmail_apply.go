@@ -149,7 +149,7 @@ func (s *Sendmail) takeBack(ctx context.Context) error {
 			s.socket = sendmail.Equate(f.Spec, "S")
 		}
 	}
-	s.say("%s", strings.TrimSuffix(postfix.Diff(s.MC, s.mcText, text), "\n"))
+	s.block(postfix.Diff(s.MC, s.mcText, text))
 	if s.DryRun {
 		s.say("\nNothing was changed (--dry-run). %s; %s", s.Rebuild, or(s.Restart, "restart Sendmail"))
 		return nil

@@ -10,7 +10,9 @@ import (
 	"strings"
 
 	"github.com/sealmilter/sealmilter/internal/config"
+	"github.com/sealmilter/sealmilter/internal/inspect"
 	"github.com/sealmilter/sealmilter/internal/postfix"
+	"github.com/sealmilter/sealmilter/internal/problem"
 	"github.com/sealmilter/sealmilter/internal/sendmail"
 )
 
@@ -48,11 +50,9 @@ func (s *Sendmail) planConfig(nets []netip.Prefix, left []sendmail.Relay, questi
 	if err != nil {
 		return fail(config.Hint(err), "%s: %w", s.Config, err)
 	}
-	for _, p := range problems {
-		s.Problem(p)
-	}
+	s.problems(inspect.Problems(problems, nil))
 	if conf == nil || conf.cfg == nil {
-		return ErrShown
+		return problem.ErrShown
 	}
 	s.conf = conf
 	s.socket = sendmailSocket(conf.milter)

@@ -12,8 +12,8 @@ import (
 	"os"
 	"strings"
 
-	"github.com/sealmilter/sealmilter/internal/config"
-	"github.com/sealmilter/sealmilter/keys"
+	"github.com/sealmilter/sealmilter/internal/plain"
+	"github.com/sealmilter/sealmilter/internal/problem"
 )
 
 // Common is what both set-ups are told.
@@ -22,11 +22,6 @@ type Common struct {
 	Config       string   // path of milter.yaml, which need not exist
 	Domains      []string // canonical names; none only for an undo
 	DryRun, Undo bool
-
-	// LoadKeys reads the keys of sign.domains.
-	LoadKeys func(*config.Config) (*keys.Store, []keys.Problem)
-	// Prove has a key sign, and a second implementation verify it.
-	Prove func(*keys.Key) error
 
 	locks  string // folder of the lock files; "" is lockFolder
 	locked []*os.File
@@ -38,35 +33,29 @@ type Talk struct {
 	Out, Err io.Writer
 	In       *bufio.Reader // nil: nobody is there to answer
 	Yes      bool
-	// Problem prints what is wrong with a configuration.
-	Problem func(config.Problem)
 }
 
-// Failure ends a set-up. Hint, for people, is what to do; it may be "".
-type Failure struct {
-	Err  error
-	Hint string
+// fail ends a set-up; hint, for people, is what to do, and may be "".
+func fail(hint, format string, args ...any) error { return problem.Fail(hint, format, args...) }
+
+// say prints a line. Its format is ours, its values may be anybody's: none of them
+// makes another line.
+func (t Talk) say(format string, args ...any) { fmt.Fprintf(t.Out, format+"\n", plain.Args(args)...) }
+func (t Talk) ok(format string, args ...any)  { t.say("ok: "+format, args...) }
+func (t Talk) warn(format string, args ...any) {
+	fmt.Fprintf(t.Err, "warning: "+format+"\n", plain.Args(args)...)
+}
+func (t Talk) section(title string)    { t.say("\n== %s", title) }
+func (t Talk) wrong(text, hint string) { problem.PrintError(t.Err, errors.New(text), hint) }
+
+// block prints lines that we put together, of files that root may write.
+func (t Talk) block(lines string) {
+	fmt.Fprintln(plain.Writer(t.Out), strings.TrimSuffix(lines, "\n"))
 }
 
-func (f *Failure) Error() string { return f.Err.Error() }
-func (f *Failure) Unwrap() error { return f.Err }
-
-func fail(hint, format string, args ...any) error {
-	return &Failure{Err: fmt.Errorf(format, args...), Hint: hint}
-}
-
-// ErrShown ends a set-up whose problems are printed already.
-var ErrShown = errors.New("problems found")
-
-func (t Talk) say(format string, args ...any)  { fmt.Fprintf(t.Out, format+"\n", args...) }
-func (t Talk) ok(format string, args ...any)   { t.say("ok: "+format, args...) }
-func (t Talk) warn(format string, args ...any) { fmt.Fprintf(t.Err, "warning: "+format+"\n", args...) }
-func (t Talk) section(title string)            { t.say("\n== %s", title) }
-
-func (t Talk) wrong(text, hint string) {
-	fmt.Fprintf(t.Err, "error: %s\n", text)
-	if hint != "" {
-		fmt.Fprintf(t.Err, "hint: %s\n", hint)
+func (t Talk) problems(all []problem.Problem) {
+	for _, p := range all {
+		problem.Print(t.Err, p)
 	}
 }
 
@@ -79,7 +68,7 @@ func (t Talk) ask(question string) bool {
 	if t.In == nil {
 		return false
 	}
-	fmt.Fprintf(t.Out, "%s? [y/N] ", question)
+	fmt.Fprintf(t.Out, "%s? [y/N] ", plain.Text(question))
 	line, _ := t.In.ReadString('\n')
 	line = strings.ToLower(strings.TrimSpace(line))
 	return line == "y" || line == "yes"

@@ -1,0 +1,145 @@
+package setup
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/sealmilter/sealmilter/internal/assemble"
+	"github.com/sealmilter/sealmilter/internal/config"
+	"github.com/sealmilter/sealmilter/internal/problem"
+	"github.com/sealmilter/sealmilter/keys"
+)
+
+const evil = "x\x1b]0;gotcha\a\nok: forged\rok: forged\u202e\u009b1m\u200b\xff"
+
+func clean(t *testing.T, out string) {
+	t.Helper()
+	if strings.ContainsFunc(out, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }) || strings.Contains(out, "\nok: forged") {
+		t.Errorf("raw: %q", out)
+	}
+	if !strings.Contains(out, "forged") {
+		t.Errorf("not shown: %q", out)
+	}
+}
+
+// Whatever set-up is told by others makes no line of its own.
+func TestTalk(t *testing.T) {
+	var out strings.Builder
+	talk := Talk{Out: &out, Err: &out, Yes: true}
+	talk.say("%s: %v", evil, errors.New(evil))
+	talk.ok("%s", evil)
+	talk.warn("%s", errors.New(evil))
+	talk.wrong(evil, evil)
+	talk.ask(evil)
+	talk.section(evil)
+	clean(t, out.String())
+	if n := strings.Count(out.String(), "\n"); n != 8 {
+		t.Errorf("%d lines: %q", n, out.String())
+	}
+	out.Reset()
+	talk.block("-old " + strings.ReplaceAll(evil, "\n", " ") + "\n+new\n")
+	if clean(t, out.String()); strings.Count(out.String(), "\n") != 2 {
+		t.Errorf("lines: %q", out.String())
+	}
+}
+
+// A milter that is somebody else's answers the self-test with such a text.
+func TestHostileReplyInSelfTest(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can be the MTA's user")
+	}
+	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "m.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		frame := func(code byte, data string) {
+			n := len(data) + 1
+			io.WriteString(c, string([]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n), code})+data)
+		}
+		head := make([]byte, 5)
+		for {
+			if _, err := io.ReadFull(c, head); err != nil {
+				return
+			}
+			n := int(head[2])<<8 | int(head[3])
+			if _, err := io.CopyN(io.Discard, c, int64(n-1)); err != nil {
+				return
+			}
+			switch head[4] {
+			case 'O':
+				frame('O', "\x00\x00\x00\x06\x00\x00\x00\x00\x00\x00\x00\x00")
+			case 'D':
+			case 'E':
+				frame('y', "550 5.7.1 "+evil+"\x00")
+			default:
+				frame('c', "")
+			}
+		}
+	}()
+	cfg, dir := configWithKeys(t)
+	if _, err := keys.Generate(dir, "example.com", keys.GenerateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	store, problems := assemble.Keys(cfg, nil)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	mta := mtaSide{user: "root", dir: "/", network: "unix", address: l.Addr().String()}
+	err = selfTestOnce(t.Context(), mta, store, []string{"example.com"})
+	if err == nil || !strings.Contains(err.Error(), "550") {
+		t.Fatalf("the self-test passes, or does not run: %v", err)
+	}
+	// As the command ends.
+	var out strings.Builder
+	problem.PrintError(&out, fail("", "%w", err), evil)
+	Talk{Out: &out, Err: &out}.warn("not tried over SMTP: %s", err)
+	clean(t, out.String())
+	if n := strings.Count(out.String(), "\n"); n != 3 {
+		t.Errorf("%d lines: %q", n, out.String())
+	}
+}
+
+// The daemon's user chooses the names in the key folder.
+func TestHostileNamesInTheKeyFolder(t *testing.T) {
+	cfg, dir := configWithKeys(t)
+	folder := filepath.Join(dir, "example.com")
+	if err := errors.Join(os.Mkdir(folder, 0o700), os.WriteFile(filepath.Join(folder, evil+".pem"), []byte("no key"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	c := Common{Talk: Talk{Out: &out, Err: &out}, Domains: []string{"example.com"}}
+	if _, err := c.makeKeys(cfg); err != nil {
+		problem.PrintError(&out, err, problem.Hint(err))
+	}
+	clean(t, out.String())
+	for line := range strings.Lines(out.String()) {
+		if word, _, _ := strings.Cut(line, ": "); word != "ok" && word != "error" && word != "warning" && word != "hint" {
+			t.Errorf("no line of ours: %q", line)
+		}
+	}
+}
+
+func configWithKeys(t *testing.T) (cfg *config.Config, dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	os.Chmod(dir, 0o700)
+	text := "authserv_id: mx.example.com\nsign:\n  keys: " + dir + "\n  domains: [example.com]\n"
+	cfg, problems := config.Parse("milter.yaml", []byte(text))
+	if cfg == nil {
+		t.Fatal(problems)
+	}
+	return cfg, dir
+}
