@@ -44,7 +44,13 @@ func (m *message) claim(f header.Field) bool {
 	// The MTA counts the fields of exactly this name (SMFIR_CHGHEADER), and we
 	// take more spellings than one for ours.
 	name := strings.TrimRight(f.Name, " \t\r\n")
+	if len(name) < len(f.Name) {
+		name = strings.Clone(name) // beyond the limits nothing else of it is kept
+	}
 	key := strings.ToLower(name)
+	if m.seen[key] == 0 && !m.hold(len(key)) || ours && !m.hold(len(name)) {
+		return ours
+	}
 	m.seen[key]++
 	if ours {
 		m.claimed = append(m.claimed, claim{Edit{Op: Delete, Index: m.seen[key], Name: name}, len(m.fields)})

@@ -20,8 +20,8 @@ const (
 	foreignShare = 80
 )
 
-// headerMemory is an account of the header bytes that all sessions of a server
-// hold together. An MTA hands a message over within seconds; one that is paid
+// headerMemory is an account of the bytes of header and envelope that all messages
+// of a server hold together. An MTA hands a message over within seconds; one that is paid
 // for it, or broken, can stop in the middle of each of its connections.
 type headerMemory struct{ used atomic.Int64 }
 
@@ -40,11 +40,12 @@ func (h *headerMemory) take(n, limit int64) bool {
 
 func (h *headerMemory) give(n int64) { h.used.Add(-n) }
 
-// hold reports whether the message may keep a field of n bytes. If not, all that
-// it has is given back, and it has to come again (starved).
+// hold reports whether the message may keep n more bytes: a field, a name, an
+// address. If not, all that it has is given back, and it has to come again
+// (starved).
 func (m *message) hold(n int) bool {
-	if m.memory == nil {
-		return true
+	if m.memory == nil || m.starved {
+		return !m.starved
 	}
 	m.held += int64(n) + fieldOverhead
 	limit := int64(m.set.Limits.HeaderMemory)
@@ -61,6 +62,7 @@ func (m *message) hold(n int) bool {
 	}
 	m.starved = true
 	m.fields, m.claimed, m.dropped, m.seen = nil, nil, nil, nil
+	m.env.Recipients = nil
 	m.release()
 	return false
 }

@@ -129,6 +129,7 @@ func (m *message) addField(name, value string, leadingSpace bool) {
 	}
 	ours := m.claim(f)
 	switch lim := m.set.Limits; {
+	case m.starved:
 	case m.overLimit != "":
 		m.beyond += f.Len()
 	case len(m.fields) >= lim.HeaderFields:

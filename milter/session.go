@@ -111,7 +111,7 @@ func (s *session) handle(f frame) error {
 		err = s.connect(f.data)
 	case gomilter.CodeHelo:
 		s.endMessage()
-		s.conn.helo = cString(f.data)
+		s.conn.helo = shorten(cString(f.data))
 	case gomilter.CodeMail:
 		s.mail(cString(f.data))
 	case gomilter.CodeRcpt:
@@ -146,13 +146,33 @@ func cString(b []byte) string {
 	return string(b)
 }
 
+// maxName bounds what is kept of a client's name, HELO and MAIL FROM. RFC 1035
+// §2.3.4: a domain has 255 octets at most, so a name that is cut was none, and is none.
+const maxName = 1024
+
+func shorten(name string) string {
+	if len(name) > maxName {
+		return strings.Clone(name[:maxName])
+	}
+	return name
+}
+
+// shortenPath takes from the left, as RFC 7208 §7.3 does: the domain stays. A path
+// has 256 octets at most (RFC 5321 §4.5.3.1.3), and the MTAs take none of 2,048.
+func shortenPath(path string) string {
+	if len(path) > maxName {
+		return strings.Clone(path[len(path)-maxName:])
+	}
+	return path
+}
+
 func (s *session) connect(data []byte) error {
 	s.reset()
 	host, rest, ok := bytes.Cut(data, []byte{0})
 	if !ok || len(rest) < 1 {
 		return fmt.Errorf("connect: %w", errShort)
 	}
-	c := Client{Name: string(host), Family: rest[0]}
+	c := Client{Name: shorten(string(host)), Family: rest[0]}
 	rest = rest[1:]
 	if c.Family == '4' || c.Family == '6' {
 		if len(rest) < 2 {
@@ -205,7 +225,7 @@ func (s *session) mail(from string) {
 		Listener: s.listener, Client: s.conn.client,
 		AuthUser: s.macros.get("auth_authen"), DaemonName: s.macros.get("daemon_name"),
 	}
-	s.msg = newMessage(s.ctx, set, h, s.conn, address(from))
+	s.msg = newMessage(s.ctx, set, h, s.conn, shortenPath(address(from)))
 	if s.dropped < maxDropped {
 		s.msg.authenticate()
 	}
@@ -222,10 +242,10 @@ func (s *session) mail(from string) {
 const maxRecipients = 1000
 
 func (s *session) rcpt(to string) error {
-	if s.msg == nil {
+	if s.msg == nil || s.msg.complete { // checks have their envelope
 		return fmt.Errorf("rcpt: %w", errSequence)
 	}
-	if len(s.msg.env.Recipients) < maxRecipients {
+	if len(s.msg.env.Recipients) < maxRecipients && s.msg.hold(len(to)) {
 		s.msg.env.Recipients = append(s.msg.env.Recipients, address(to))
 	}
 	return nil
