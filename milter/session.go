@@ -147,8 +147,9 @@ func cString(b []byte) string {
 }
 
 // maxName bounds what is kept of a client's name, HELO and MAIL FROM. RFC 1035
-// §2.3.4: a domain has 255 octets at most, so a name that is cut was none, and is none.
-const maxName = 1024
+// §2.3.4: a domain has 255 octets at most, some 1,000 as U-labels, so a name that is
+// cut was none, and is none; SPF still sees that it is too long to be shown.
+const maxName = 4096
 
 func shorten(name string) string {
 	if len(name) > maxName {

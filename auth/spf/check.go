@@ -119,7 +119,7 @@ func splitAddress(addr string) (local, domain string) {
 func checkable(name string) (string, error) {
 	// No name of 253 A-label bytes has more bytes of U-labels than this.
 	if len(name) > maxInput {
-		return "", fmt.Errorf("name of %d bytes", len(name))
+		return "", fmt.Errorf("name of more than %d bytes", maxInput)
 	}
 	n, err := resolve.CanonicalName(name)
 	if err != nil {
