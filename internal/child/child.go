@@ -78,10 +78,10 @@ func Output(cmd *exec.Cmd) (string, error) {
 	err := cmd.Run()
 	var exit *exec.ExitError
 	switch {
-	case errors.Is(err, exec.ErrWaitDelay): // it has ended well; a daemon that it started lives
-		err = nil
 	case stdout.over || stderr.over:
 		return "", ErrOutput
+	case errors.Is(err, exec.ErrWaitDelay): // it has ended well; a daemon that it started lives
+		err = nil
 	case errors.As(err, &exit):
 		err = &Failed{exit, strings.TrimSpace(stderr.buf.String()), strings.TrimSpace(stdout.buf.String())}
 	}

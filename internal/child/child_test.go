@@ -74,13 +74,14 @@ func TestChildHasNothingOfOurs(t *testing.T) {
 
 // A child that talks without end does not fill our memory.
 func TestOutputIsBounded(t *testing.T) {
-	for _, to := range []string{"", " >&2"} {
-		cmd, err := Command(soon(t), "", "/bin/sh", "-c", "exec yes"+to)
+	// The last one ends well, and what it leaves behind holds the other pipe.
+	for _, to := range []string{"exec yes", "exec yes >&2", "sleep 30 >&2 & head -c 5000000 /dev/zero; exit 0"} {
+		cmd, err := Command(soon(t), "", "/bin/sh", "-c", to)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if _, err := Output(cmd); !errors.Is(err, ErrOutput) {
-			t.Errorf("yes%s: %v", to, err)
+			t.Errorf("%s: %v", to, err)
 		}
 	}
 }
