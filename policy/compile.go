@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/sealmilter/sealmilter/policy/tree"
 )
 
 // Options are the words beside policy.rules that change what rules do.
@@ -51,18 +53,18 @@ type compiler struct {
 // Compile checks policy.rules and makes a Policy of them. rules is a list of
 // rules and the word defaults; nil or Null stands for [defaults]. The Policy
 // is nil when a problem is more than a warning.
-func Compile(rules *Node, opt Options) (*Policy, []Problem) {
+func Compile(rules *tree.Node, opt Options) (*Policy, []Problem) {
 	c := &compiler{opt: opt, names: map[string]int{}}
 	c.policy.hold = opt.Quarantine == "hold"
 	c.policy.used = map[string]bool{}
-	if rules == nil || rules.Kind == Null {
+	if rules == nil || rules.Kind == tree.Null {
 		d := listNode(scalarNode(defaultsID))
 		rules = &d
 	}
-	if c.want(rules, List, "policy.rules") {
+	if c.want(rules, tree.List, "policy.rules") {
 		if len(rules.Items) > maxRules {
 			c.fail(rules, fmt.Sprintf("more than %d rules", maxRules), "lists of words or domains fit into one rule")
-			rules = &Node{Kind: List}
+			rules = &tree.Node{Kind: tree.List}
 		}
 		for i := range rules.Items {
 			c.entry(&rules.Items[i])
@@ -76,13 +78,13 @@ func Compile(rules *Node, opt Options) (*Policy, []Problem) {
 }
 
 // entry is a rule, or the word defaults.
-func (c *compiler) entry(n *Node) {
-	if n.Kind != Scalar {
+func (c *compiler) entry(n *tree.Node) {
+	if n.Kind != tree.Scalar {
 		c.rule(n)
 		return
 	}
 	if n.Scalar != defaultsID {
-		c.fail(n, fmt.Sprintf("unknown rule %s", quote(n.Scalar)), `a rule is a map with name, if and action; the word "defaults" stands for the built-in rules`)
+		c.fail(n, fmt.Sprintf("unknown rule %s", tree.Quote(n.Scalar)), `a rule is a map with name, if and action; the word "defaults" stands for the built-in rules`)
 		return
 	}
 	built := defaultRules(c.opt)
@@ -94,30 +96,30 @@ func (c *compiler) entry(n *Node) {
 }
 
 // rule compiles one map. It reports whether the name was free.
-func (c *compiler) rule(n *Node) bool {
-	if !c.want(n, Map, "a rule") {
+func (c *compiler) rule(n *tree.Node) bool {
+	if !c.want(n, tree.Map, "a rule") {
 		return true
 	}
 	r := rule{percent: 100}
 	label := "a rule"
-	if nn := n.Get("name"); nn != nil && nn.Kind == Scalar && nn.Scalar != "" {
-		label = "rule " + quote(nn.Scalar)
+	if nn := n.Get("name"); nn != nil && nn.Kind == tree.Scalar && nn.Scalar != "" {
+		label = "rule " + tree.Quote(nn.Scalar)
 	}
 	for i := range n.Keys {
 		k := &n.Keys[i]
 		if slices.Contains(ruleKeys, k.Scalar) {
 			continue
 		}
-		hint := didYouMean(k.Scalar, ruleKeys)
+		hint := tree.DidYouMean(k.Scalar, ruleKeys)
 		if lookup(k.Scalar) != nil || k.Scalar == "any" || k.Scalar == "all" || k.Scalar == "not" {
 			hint = `conditions belong below "if"`
 		}
-		c.fail(k, fmt.Sprintf("unknown field %s in %s", quote(k.Scalar), label), hint)
+		c.fail(k, fmt.Sprintf("unknown field %s in %s", tree.Quote(k.Scalar), label), hint)
 	}
 	free := c.name(n, &r)
 	c.action(n, &r, label)
 	c.fields = nil
-	if cn := n.Get("if"); cn != nil && cn.Kind != Null {
+	if cn := n.Get("if"); cn != nil && cn.Kind != tree.Null {
 		r.cond = c.condition(cn, 0)
 	}
 	r.reason = reasonOf(c.fields)
@@ -126,13 +128,13 @@ func (c *compiler) rule(n *Node) bool {
 	return free
 }
 
-func (c *compiler) name(n *Node, r *rule) bool {
+func (c *compiler) name(n *tree.Node, r *rule) bool {
 	v := n.Get("name")
-	if v == nil || v.Kind == Null {
+	if v == nil || v.Kind == tree.Null {
 		c.fail(n, "a rule has no name", "log, metrics and X-Quarantine name the rule that decided: name: my-rule")
 		return true
 	}
-	if !c.want(v, Scalar, "name") {
+	if !c.want(v, tree.Scalar, "name") {
 		return true
 	}
 	r.name = v.Scalar
@@ -140,37 +142,37 @@ func (c *compiler) name(n *Node, r *rule) bool {
 		return !(x >= 'a' && x <= 'z' || x >= 'A' && x <= 'Z' || x >= '0' && x <= '9' || strings.ContainsRune("-_.", x))
 	}
 	if r.name == "" || len(r.name) > maxName || strings.ContainsFunc(r.name, bad) {
-		c.fail(v, fmt.Sprintf("rule name %s", quote(r.name)), fmt.Sprintf("letters, digits, - _ and . only, 1 to %d of them", maxName))
+		c.fail(v, fmt.Sprintf("rule name %s", tree.Quote(r.name)), fmt.Sprintf("letters, digits, - _ and . only, 1 to %d of them", maxName))
 		return true
 	}
 	line, taken := c.names[r.name]
 	if taken {
-		c.fail(n, fmt.Sprintf("two rules are called %s", quote(r.name)), fmt.Sprintf("the other one comes with line %d", line))
+		c.fail(n, fmt.Sprintf("two rules are called %s", tree.Quote(r.name)), fmt.Sprintf("the other one comes with line %d", line))
 		return false
 	}
 	c.names[r.name] = n.Line
 	return true
 }
 
-func (c *compiler) action(n *Node, r *rule, label string) {
+func (c *compiler) action(n *tree.Node, r *rule, label string) {
 	v := n.Get("action")
-	if v == nil || v.Kind == Null {
+	if v == nil || v.Kind == tree.Null {
 		c.fail(n, label+" has no action", "allowed: "+strings.Join(actions, ", "))
 		return
 	}
-	if !c.want(v, Scalar, "action") {
+	if !c.want(v, tree.Scalar, "action") {
 		return
 	}
 	if !slices.Contains(actions, v.Scalar) {
-		c.fail(v, "unknown action "+quote(v.Scalar), didYouMean(v.Scalar, actions))
+		c.fail(v, "unknown action "+tree.Quote(v.Scalar), tree.DidYouMean(v.Scalar, actions))
 		return
 	}
 	r.action = Action(v.Scalar)
 }
 
 // extras: reply, reason, headers, observe, percent.
-func (c *compiler) extras(n *Node, r *rule) {
-	if v := n.Get("reply"); v != nil && v.Kind != Null && c.want(v, Scalar, "reply") && r.action != Undecided {
+func (c *compiler) extras(n *tree.Node, r *rule) {
+	if v := n.Get("reply"); v != nil && v.Kind != tree.Null && c.want(v, tree.Scalar, "reply") && r.action != Undecided {
 		if r.action != Reject && r.action != Tempfail {
 			c.fail(v, "a reply needs action reject or tempfail, not "+string(r.action), "")
 		} else if code, enh, text, err := splitReply(v.Scalar, r.action); err != nil {
@@ -179,39 +181,39 @@ func (c *compiler) extras(n *Node, r *rule) {
 			r.reply = replyTemplate{code, enh, c.parseTemplate(v, "reply", text)}
 		}
 	}
-	if v := n.Get("reason"); v != nil && v.Kind != Null && c.want(v, Scalar, "reason") {
+	if v := n.Get("reason"); v != nil && v.Kind != tree.Null && c.want(v, tree.Scalar, "reason") {
 		r.reason = c.parseTemplate(v, "reason", v.Scalar)
 	}
-	if v := n.Get("headers"); v != nil && v.Kind != Null && c.want(v, Map, "headers") {
+	if v := n.Get("headers"); v != nil && v.Kind != tree.Null && c.want(v, tree.Map, "headers") {
 		c.headers(v, r)
 	}
-	if v := n.Get("observe"); v != nil && v.Kind != Null && c.want(v, Scalar, "observe") {
+	if v := n.Get("observe"); v != nil && v.Kind != tree.Null && c.want(v, tree.Scalar, "observe") {
 		if !slices.Contains(boolWords, v.Scalar) {
-			c.fail(v, fmt.Sprintf("observe: %s is neither true nor false", quote(v.Scalar)), "")
+			c.fail(v, fmt.Sprintf("observe: %s is neither true nor false", tree.Quote(v.Scalar)), "")
 		}
 		r.observe = v.Scalar == "true"
 	}
-	if v := n.Get("percent"); v != nil && v.Kind != Null && c.want(v, Scalar, "percent") {
+	if v := n.Get("percent"); v != nil && v.Kind != tree.Null && c.want(v, tree.Scalar, "percent") {
 		p, err := strconv.Atoi(v.Scalar)
 		if err != nil || p < 1 || p > 100 {
-			c.fail(v, fmt.Sprintf("percent: %s is not a whole number from 1 to 100", quote(v.Scalar)), "")
+			c.fail(v, fmt.Sprintf("percent: %s is not a whole number from 1 to 100", tree.Quote(v.Scalar)), "")
 		}
 		r.percent = p
 	}
 }
 
-func (c *compiler) headers(n *Node, r *rule) {
+func (c *compiler) headers(n *tree.Node, r *rule) {
 	if r.action == Reject || r.action == Tempfail || r.action == Discard {
 		c.fail(n, fmt.Sprintf("headers do nothing with action %s", r.action), "")
 		return
 	}
 	for i := range n.Items {
 		k, v := &n.Keys[i], &n.Items[i]
-		if !c.headerName(k, k.Scalar) || !c.want(v, Scalar, "header field "+quote(k.Scalar)) {
+		if !c.headerName(k, k.Scalar) || !c.want(v, tree.Scalar, "header field "+tree.Quote(k.Scalar)) {
 			continue
 		}
 		if slices.ContainsFunc(reservedHeaders, func(s string) bool { return strings.EqualFold(s, k.Scalar) }) {
-			c.fail(k, fmt.Sprintf("header field %s cannot be added by a rule", quote(k.Scalar)), "choose a name of your own: X-...")
+			c.fail(k, fmt.Sprintf("header field %s cannot be added by a rule", tree.Quote(k.Scalar)), "choose a name of your own: X-...")
 			continue
 		}
 		r.headers = append(r.headers, headerTemplate{k.Scalar, c.parseTemplate(v, "header field "+k.Scalar, v.Scalar)})
@@ -219,23 +221,23 @@ func (c *compiler) headers(n *Node, r *rule) {
 }
 
 // headerName: RFC 5322 §3.6.8, printable ASCII without colon.
-func (c *compiler) headerName(n *Node, s string) bool {
+func (c *compiler) headerName(n *tree.Node, s string) bool {
 	bad := func(r rune) bool { return r <= ' ' || r > '~' || r == ':' }
 	if s == "" || len(s) > maxName || strings.ContainsFunc(s, bad) {
-		c.fail(n, fmt.Sprintf("header field name %s", quote(s)), fmt.Sprintf("printable ASCII without space and colon, 1 to %d bytes", maxName))
+		c.fail(n, fmt.Sprintf("header field name %s", tree.Quote(s)), fmt.Sprintf("printable ASCII without space and colon, 1 to %d bytes", maxName))
 		return false
 	}
 	return true
 }
 
 // unreachable warns of rules behind one that takes every message.
-func (c *compiler) unreachable(list *Node) {
+func (c *compiler) unreachable(list *tree.Node) {
 	for i := range list.Items[:max(0, len(list.Items)-1)] {
 		n := &list.Items[i]
-		if n.Kind != Map || n.Get("observe") != nil || n.Get("percent") != nil {
+		if n.Kind != tree.Map || n.Get("observe") != nil || n.Get("percent") != nil {
 			continue
 		}
-		if v := n.Get("if"); v == nil || v.Kind == Null {
+		if v := n.Get("if"); v == nil || v.Kind == tree.Null {
 			c.warn(&list.Items[i+1], "this rule is never reached", fmt.Sprintf(`the rule of line %d has no "if" and takes every message`, n.Line))
 			return
 		}
@@ -252,7 +254,7 @@ func lookup(name string) *field {
 }
 
 // field finds a field by name and notes that it is used.
-func (c *compiler) field(n *Node, name, where string) *field {
+func (c *compiler) field(n *tree.Node, name, where string) *field {
 	f := lookup(name)
 	if h, ok := strings.CutPrefix(name, headerPrefix); ok {
 		if !c.headerName(n, h) {
@@ -261,11 +263,11 @@ func (c *compiler) field(n *Node, name, where string) *field {
 		f = headerField(h)
 	}
 	if f == nil {
-		hint := didYouMean(name, FieldNames())
+		hint := tree.DidYouMean(name, FieldNames())
 		if strings.EqualFold(name, "subject") || strings.HasPrefix(strings.ToLower(name), "x-") {
 			hint = fmt.Sprintf("did you mean %q?", headerPrefix+name)
 		}
-		c.fail(n, fmt.Sprintf("unknown field %s %s", quote(name), where), hint)
+		c.fail(n, fmt.Sprintf("unknown field %s %s", tree.Quote(name), where), hint)
 		return nil
 	}
 	c.policy.used[f.name] = true
@@ -279,7 +281,7 @@ func (c *compiler) asked(f *field) {
 	}
 }
 
-func (c *compiler) want(n *Node, k Kind, what string) bool {
+func (c *compiler) want(n *tree.Node, k tree.Kind, what string) bool {
 	if n.Kind != k {
 		c.fail(n, fmt.Sprintf("%s must be %s, not %s", what, k, n.Kind), "")
 		return false
@@ -287,11 +289,11 @@ func (c *compiler) want(n *Node, k Kind, what string) bool {
 	return true
 }
 
-func (c *compiler) fail(n *Node, msg, hint string) {
+func (c *compiler) fail(n *tree.Node, msg, hint string) {
 	c.failed = true
 	c.problems = append(c.problems, Problem{Line: n.Line, Column: n.Column, Message: msg, Hint: hint})
 }
 
-func (c *compiler) warn(n *Node, msg, hint string) {
+func (c *compiler) warn(n *tree.Node, msg, hint string) {
 	c.problems = append(c.problems, Problem{Line: n.Line, Column: n.Column, Message: msg, Hint: hint, Warning: true})
 }

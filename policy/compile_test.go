@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/sealmilter/sealmilter/policy/tree"
 )
 
 // TestMistakes is one mistake a line: what the administrator is told.
@@ -135,20 +137,8 @@ func TestAllAtOnce(t *testing.T) {
 	}
 }
 
-func TestNearest(t *testing.T) {
-	words := []string{"domains", "headers", "spf", "quarantine"}
-	for in, want := range map[string]string{
-		"domians": "domains", "Domains": "domains", "domain": "domains", "spff": "spf", "psf": "spf",
-		"quarentene": "quarantine", "zzz": "", "": "", strings.Repeat("domains", 20): "",
-	} {
-		if got := Nearest(in, words); got != want {
-			t.Errorf("%q: %q, want %q", in, got, want)
-		}
-	}
-}
-
 func TestTooManyRules(t *testing.T) {
-	n := listNode(make([]Node, 1001)...)
+	n := listNode(make([]tree.Node, 1001)...)
 	if _, problems := Compile(&n, Options{}); tell(problems) != "0: more than 1000 rules (lists of words or domains fit into one rule)" {
 		t.Error(tell(problems))
 	}

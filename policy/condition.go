@@ -1,6 +1,10 @@
 package policy
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/sealmilter/sealmilter/policy/tree"
+)
 
 // cond says whether a condition holds. nil is a condition that could not be
 // compiled.
@@ -10,8 +14,8 @@ type cond func(*facts) bool
 const maxDepth = 16
 
 // condition compiles a map: every entry must hold.
-func (c *compiler) condition(n *Node, depth int) cond {
-	if !c.want(n, Map, "a condition") {
+func (c *compiler) condition(n *tree.Node, depth int) cond {
+	if !c.want(n, tree.Map, "a condition") {
 		return nil
 	}
 	if depth > maxDepth {
@@ -47,8 +51,8 @@ func (c *compiler) condition(n *Node, depth int) cond {
 }
 
 // conditions compiles the list below any and all.
-func (c *compiler) conditions(key, n *Node, depth int) []cond {
-	if n.Kind != List {
+func (c *compiler) conditions(key, n *tree.Node, depth int) []cond {
+	if n.Kind != tree.List {
 		c.fail(key, fmt.Sprintf("%s needs a list of conditions, not %s", key.Scalar, n.Kind),
 			key.Scalar+": [{spf: fail}, {iprev: fail}]")
 		return []cond{nil}

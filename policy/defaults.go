@@ -1,9 +1,11 @@
 package policy
 
+import "github.com/sealmilter/sealmilter/policy/tree"
+
 // defaultRules are the built-in rules, written as an administrator would write
 // them. They never look at outbound mail, and never at mail that a machine of
 // ours handed over without being listed (own_private).
-func defaultRules(opt Options) Node {
+func defaultRules(opt Options) tree.Node {
 	s, l, m := scalarNode, listNode, mapNode
 	type p = pair
 	foreign := p{"direction", l(s("inbound"), s("relayed"))}
@@ -20,7 +22,7 @@ func defaultRules(opt Options) Node {
 		why,
 	)
 	if opt.DMARCReject == "quarantine" {
-		direct = m(direct.pair(0), direct.pair(1), p{"action", s("quarantine")}, why)
+		direct = m(pairOf(direct, 0), pairOf(direct, 1), p{"action", s("quarantine")}, why)
 	}
 	rules := l(
 		// An old Postfix may hide the very field that is missing (docs/decisions/0023):
@@ -68,7 +70,7 @@ func defaultRules(opt Options) Node {
 // the author's domain). Accepting would let any of them switch p=reject off. Marks of
 // forwarding do not help: they can be forged, and mail that was forwarded
 // honestly comes again.
-func unknownRules(opt Options) []Node {
+func unknownRules(opt Options) []tree.Node {
 	s, m := scalarNode, mapNode
 	type p = pair
 	unknown := []pair{{"dmarc", s("temperror")}, {"dmarc.policy", s("reject")}, {"own_private", s("false")}}
@@ -84,7 +86,7 @@ func unknownRules(opt Options) []Node {
 	rule := m(p{"name", s("dmarc-unknown")}, p{"if", m(foreign...)}, p{"action", action}, why)
 	if action.Scalar == "tempfail" {
 		// RFC 9989 §7.2: "best done with a 4xy SMTP reply code".
-		rule = m(rule.pair(0), rule.pair(1), rule.pair(2),
+		rule = m(pairOf(rule, 0), pairOf(rule, 1), pairOf(rule, 2),
 			p{"reply", s("451 4.7.1 the DNS does not tell whether the DMARC policy of {from.domain} lets this message pass, try again later")}, why)
 	}
 	// Who makes us ask more than we can must not gain by it that nobody looks at
@@ -93,16 +95,36 @@ func unknownRules(opt Options) []Node {
 		p{"if", m(p{"direction", s("inbound")}, p{"own_host", s("false")}, p{"own_private", s("false")}, p{"dmarc.crowded", s("true")})},
 		p{"action", action}, p{"reason", s("dmarc={dmarc} domain={from.domain} client={client.ip}")})
 	if action.Scalar == "tempfail" {
-		crowded = m(crowded.pair(0), crowded.pair(1), crowded.pair(2),
-			p{"reply", s("451 4.7.1 mail from your network needs too many DNS look-ups at a time, try again later")}, crowded.pair(3))
+		crowded = m(pairOf(crowded, 0), pairOf(crowded, 1), pairOf(crowded, 2),
+			p{"reply", s("451 4.7.1 mail from your network needs too many DNS look-ups at a time, try again later")}, pairOf(crowded, 3))
 	}
 	// The queue of a host of ours is ours as well. Where a relay's first hop is
 	// unknown, SPF did not run, which is no fault of the DNS and does not pass.
 	ours := m(p{"any", listNode(m(p{"direction", s("relayed")}), m(p{"direction", s("inbound")}, p{"own_host", s("true")}))})
 	failed := m(append([]pair{{"any", listNode(m(p{"spf", s("temperror")}), m(p{"dkim", s("temperror")}))}}, unknown...)...)
 	relayed := m(p{"all", listNode(ours, m(p{"any", listNode(failed, m(p{"own_private", s("false")}, p{"dmarc.crowded", s("true")}))}))})
-	return []Node{rule, crowded, m(p{"name", s("dmarc-unknown-relayed")}, p{"if", relayed}, p{"action", s("quarantine")}, why)}
+	return []tree.Node{rule, crowded, m(p{"name", s("dmarc-unknown-relayed")}, p{"if", relayed}, p{"action", s("quarantine")}, why)}
 }
 
-// pair is the i-th entry of a map.
-func (n Node) pair(i int) pair { return pair{n.Keys[i].Scalar, n.Items[i]} }
+// The three constructors write the built-in rules down.
+
+func scalarNode(s string) tree.Node { return tree.Node{Kind: tree.Scalar, Scalar: s} }
+
+func listNode(items ...tree.Node) tree.Node { return tree.Node{Kind: tree.List, Items: items} }
+
+type pair struct {
+	key   string
+	value tree.Node
+}
+
+func mapNode(pairs ...pair) tree.Node {
+	n := tree.Node{Kind: tree.Map}
+	for _, p := range pairs {
+		n.Keys = append(n.Keys, scalarNode(p.key))
+		n.Items = append(n.Items, p.value)
+	}
+	return n
+}
+
+// pairOf is the i-th entry of a map.
+func pairOf(n tree.Node, i int) pair { return pair{n.Keys[i].Scalar, n.Items[i]} }

@@ -15,10 +15,11 @@ import (
 	"github.com/sealmilter/sealmilter/auth/header"
 	"github.com/sealmilter/sealmilter/auth/iprev"
 	"github.com/sealmilter/sealmilter/auth/spf"
+	"github.com/sealmilter/sealmilter/policy/tree"
 )
 
 // parse reads rules as YAML; internal/config does it for the product.
-func parse(t testing.TB, text string) *Node {
+func parse(t testing.TB, text string) *tree.Node {
 	t.Helper()
 	var y yaml.Node
 	if err := yaml.Unmarshal([]byte(text), &y); err != nil {
@@ -31,24 +32,24 @@ func parse(t testing.TB, text string) *Node {
 	return &n
 }
 
-func neutral(y *yaml.Node) Node {
-	n := Node{Line: y.Line, Column: y.Column, Scalar: y.Value, Quoted: y.Style != 0}
+func neutral(y *yaml.Node) tree.Node {
+	n := tree.Node{Line: y.Line, Column: y.Column, Scalar: y.Value, Quoted: y.Style != 0}
 	switch y.Kind {
 	case yaml.MappingNode:
-		n.Kind = Map
+		n.Kind = tree.Map
 		for i := 0; i < len(y.Content); i += 2 {
 			n.Keys = append(n.Keys, neutral(y.Content[i]))
 			n.Items = append(n.Items, neutral(y.Content[i+1]))
 		}
 	case yaml.SequenceNode:
-		n.Kind = List
+		n.Kind = tree.List
 		for _, x := range y.Content {
 			n.Items = append(n.Items, neutral(x))
 		}
 	case yaml.ScalarNode:
-		n.Kind = Scalar
+		n.Kind = tree.Scalar
 		if y.Tag == "!!null" {
-			n.Kind = Null
+			n.Kind = tree.Null
 		}
 	}
 	return n

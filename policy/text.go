@@ -3,6 +3,8 @@ package policy
 import (
 	"fmt"
 	"strings"
+
+	"github.com/sealmilter/sealmilter/policy/tree"
 )
 
 // maxText is the length of every text that a rule produces: with code and
@@ -49,7 +51,7 @@ func clean(s string) string {
 }
 
 // parseTemplate reads a text of the configuration; "{{" is a brace.
-func (c *compiler) parseTemplate(n *Node, what, s string) template {
+func (c *compiler) parseTemplate(n *tree.Node, what, s string) template {
 	var t template
 	lit := strings.Builder{}
 	for i := 0; i < len(s); i++ {

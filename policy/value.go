@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/sealmilter/sealmilter/auth/resolve"
+	"github.com/sealmilter/sealmilter/policy/tree"
 )
 
 // pred says whether one value of a field matches.
@@ -33,17 +34,17 @@ func operators(k kind) []string {
 // value compiles what stands beside a field. A field may have several values
 // (recipients, signatures, header fields): it matches when any of them does,
 // and {not: x} when none does.
-func (c *compiler) value(f *field, key, n *Node, depth int) cond {
+func (c *compiler) value(f *field, key, n *tree.Node, depth int) cond {
 	if depth > maxDepth {
 		c.fail(n, fmt.Sprintf("conditions nest deeper than %d", maxDepth), "")
 		return nil
 	}
 	switch n.Kind {
-	case Scalar:
-		return f.any(c.words(f, []Node{*n}))
-	case List:
+	case tree.Scalar:
+		return f.any(c.words(f, []tree.Node{*n}))
+	case tree.List:
 		return c.list(f, key, n, depth)
-	case Map:
+	case tree.Map:
 		return c.operators(f, key, n, depth)
 	}
 	c.fail(key, f.name+" has no value", `the empty text is written ""`)
@@ -51,15 +52,15 @@ func (c *compiler) value(f *field, key, n *Node, depth int) cond {
 }
 
 // list compiles alternatives; plain words share one set.
-func (c *compiler) list(f *field, key, n *Node, depth int) cond {
+func (c *compiler) list(f *field, key, n *tree.Node, depth int) cond {
 	if len(n.Items) == 0 {
 		c.fail(key, f.name+" has an empty list, which never matches", "")
 		return nil
 	}
-	var words []Node
+	var words []tree.Node
 	var alt []cond
 	for i := range n.Items {
-		if it := &n.Items[i]; it.Kind == Scalar {
+		if it := &n.Items[i]; it.Kind == tree.Scalar {
 			words = append(words, *it)
 		} else {
 			alt = append(alt, c.value(f, it, it, depth+1))
@@ -72,7 +73,7 @@ func (c *compiler) list(f *field, key, n *Node, depth int) cond {
 }
 
 // operators compiles {not:}, {glob:} and so on; all of them must hold.
-func (c *compiler) operators(f *field, key, n *Node, depth int) cond {
+func (c *compiler) operators(f *field, key, n *tree.Node, depth int) cond {
 	if len(n.Items) == 0 {
 		c.fail(key, f.name+" has no value", "")
 		return nil
@@ -82,7 +83,7 @@ func (c *compiler) operators(f *field, key, n *Node, depth int) cond {
 		op, val := &n.Keys[i], &n.Items[i]
 		allowed := operators(f.kind)
 		if !slices.Contains(allowed, op.Scalar) {
-			c.fail(op, fmt.Sprintf("%s does not understand %s", f.name, quote(op.Scalar)), didYouMean(op.Scalar, allowed))
+			c.fail(op, fmt.Sprintf("%s does not understand %s", f.name, tree.Quote(op.Scalar)), tree.DidYouMean(op.Scalar, allowed))
 			all = append(all, nil)
 			continue
 		}
@@ -118,7 +119,7 @@ func (f *field) any(p pred) cond {
 }
 
 // words compiles plain words, any of which may match.
-func (c *compiler) words(f *field, nodes []Node) pred {
+func (c *compiler) words(f *field, nodes []tree.Node) pred {
 	set := make(map[string]bool, len(nodes))
 	var nets []pred
 	ok := true
@@ -147,20 +148,20 @@ func (c *compiler) words(f *field, nodes []Node) pred {
 }
 
 // word checks one word against the field and returns the form to compare.
-func (c *compiler) word(f *field, n *Node) (string, bool) {
+func (c *compiler) word(f *field, n *tree.Node) (string, bool) {
 	w := n.Scalar
 	switch f.kind {
 	case kWord:
 		if !slices.Contains(f.words, w) {
-			hint := didYouMean(w, f.words)
+			hint := tree.DidYouMean(w, f.words)
 			if b, ok := yesNo(w); ok && slices.Equal(f.words, boolWords) {
 				hint = "write " + b
 			}
-			c.fail(n, fmt.Sprintf("%s: unknown word %s", f.name, quote(w)), hint)
+			c.fail(n, fmt.Sprintf("%s: unknown word %s", f.name, tree.Quote(w)), hint)
 			return "", false
 		}
 	case kNumber:
-		v, err := ParseSize(w)
+		v, err := tree.ParseSize(w)
 		if err != nil {
 			c.fail(n, f.name+": "+err.Error(), "")
 			return "", false
@@ -172,7 +173,7 @@ func (c *compiler) word(f *field, n *Node) (string, bool) {
 		}
 		a, err := netip.ParseAddr(w)
 		if err != nil {
-			c.fail(n, fmt.Sprintf("%s: %s is not an IP address", f.name, quote(w)), "")
+			c.fail(n, fmt.Sprintf("%s: %s is not an IP address", f.name, tree.Quote(w)), "")
 			return "", false
 		}
 		w = a.Unmap().String()
@@ -188,15 +189,15 @@ func (c *compiler) word(f *field, n *Node) (string, bool) {
 			} else if at := strings.LastIndexByte(w, '@'); at >= 0 && at < len(w)-1 {
 				hint = fmt.Sprintf("only the domain: %s", w[at+1:])
 			}
-			c.fail(n, fmt.Sprintf("%s: %s is not a domain name", f.name, quote(w)), hint)
+			c.fail(n, fmt.Sprintf("%s: %s is not a domain name", f.name, tree.Quote(w)), hint)
 			return "", false
 		}
 		w = d
 	case kText, kAddress:
 		if strings.Contains(w, "*") {
-			c.warn(n, fmt.Sprintf("%s: %s matches a real *", f.name, quote(w)), fmt.Sprintf("write {glob: %q} if * stands for anything", w))
+			c.warn(n, fmt.Sprintf("%s: %s matches a real *", f.name, tree.Quote(w)), fmt.Sprintf("write {glob: %q} if * stands for anything", w))
 		} else if f.kind == kAddress && strings.Contains(w, ".") && !strings.Contains(w, "@") {
-			c.warn(n, fmt.Sprintf("%s: %s is not an address", f.name, quote(w)), f.name+".domain compares domains")
+			c.warn(n, fmt.Sprintf("%s: %s is not an address", f.name, tree.Quote(w)), f.name+".domain compares domains")
 		}
 		w = strings.ToLower(w)
 	}
@@ -215,9 +216,9 @@ func yesNo(w string) (string, bool) {
 }
 
 // patterns compiles one pattern or a list of them, any of which may match.
-func (c *compiler) patterns(f *field, op, n *Node, one func(*field, *Node) pred) pred {
-	nodes := []Node{*n}
-	if n.Kind == List {
+func (c *compiler) patterns(f *field, op, n *tree.Node, one func(*field, *tree.Node) pred) pred {
+	nodes := []tree.Node{*n}
+	if n.Kind == tree.List {
 		nodes = n.Items
 	}
 	if len(nodes) == 0 {
@@ -226,7 +227,7 @@ func (c *compiler) patterns(f *field, op, n *Node, one func(*field, *Node) pred)
 	}
 	v, ok := make([]pred, len(nodes)), true
 	for i := range nodes {
-		if !c.want(&nodes[i], Scalar, op.Scalar) {
+		if !c.want(&nodes[i], tree.Scalar, op.Scalar) {
 			ok = false
 			continue
 		}
@@ -240,12 +241,12 @@ func (c *compiler) patterns(f *field, op, n *Node, one func(*field, *Node) pred)
 }
 
 // glob: "*" is any text, "?" one character, case does not matter.
-func (c *compiler) glob(f *field, n *Node) pred {
+func (c *compiler) glob(f *field, n *tree.Node) pred {
 	s := n.Scalar
 	if f.kind == kDomain {
 		s = strings.TrimSuffix(s, ".")
 		if strings.ContainsFunc(s, func(r rune) bool { return r >= 0x80 }) {
-			c.fail(n, fmt.Sprintf("%s: glob %s is not ASCII", f.name, quote(s)), "domains are compared as A-labels (xn--...)")
+			c.fail(n, fmt.Sprintf("%s: glob %s is not ASCII", f.name, tree.Quote(s)), "domains are compared as A-labels (xn--...)")
 			return nil
 		}
 	}
@@ -255,9 +256,9 @@ func (c *compiler) glob(f *field, n *Node) pred {
 }
 
 // regex: RE2, so that no text makes it slow; unanchored, case matters.
-func (c *compiler) regex(f *field, n *Node) pred { return c.compile(f, n, "regex", n.Scalar) }
+func (c *compiler) regex(f *field, n *tree.Node) pred { return c.compile(f, n, "regex", n.Scalar) }
 
-func (c *compiler) compile(f *field, n *Node, what, expr string) pred {
+func (c *compiler) compile(f *field, n *tree.Node, what, expr string) pred {
 	switch {
 	case n.Scalar == "":
 		c.fail(n, fmt.Sprintf("%s: empty %s", f.name, what), "")
@@ -275,8 +276,8 @@ func (c *compiler) compile(f *field, n *Node, what, expr string) pred {
 	return re.MatchString
 }
 
-func (c *compiler) cidr(f *field, n *Node) pred {
-	p, err := ParsePrefix(n.Scalar)
+func (c *compiler) cidr(f *field, n *tree.Node) pred {
+	p, err := tree.ParsePrefix(n.Scalar)
 	if err != nil {
 		msg, hint, _ := strings.Cut(err.Error(), "\n")
 		c.fail(n, f.name+": "+msg, hint)
@@ -289,11 +290,11 @@ func (c *compiler) cidr(f *field, n *Node) pred {
 }
 
 // bound compiles {min:} and {max:}; both bounds are included.
-func (c *compiler) bound(f *field, op, n *Node) pred {
-	if !c.want(n, Scalar, op.Scalar) {
+func (c *compiler) bound(f *field, op, n *tree.Node) pred {
+	if !c.want(n, tree.Scalar, op.Scalar) {
 		return nil
 	}
-	limit, err := ParseSize(n.Scalar)
+	limit, err := tree.ParseSize(n.Scalar)
 	if err != nil {
 		c.fail(n, fmt.Sprintf("%s: %s: %s", f.name, op.Scalar, err), "")
 		return nil

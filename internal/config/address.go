@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/sealmilter/sealmilter/policy"
+	"github.com/sealmilter/sealmilter/policy/tree"
 )
 
 // Address of a socket. The zero Address is none.
@@ -36,29 +36,29 @@ func ParseAddress(s string) (Address, error) {
 	case found && (kind == "inet" || kind == "inet6"):
 		return inetAddress(s, kind, rest)
 	case strings.HasPrefix(s, "/"):
-		return Address{}, hinted{quote(s) + " does not say what kind of socket it is", "write unix:" + s}
+		return Address{}, hinted{tree.Quote(s) + " does not say what kind of socket it is", "write unix:" + s}
 	}
 	if _, err := netip.ParseAddrPort(s); err == nil {
-		return Address{}, hinted{quote(s) + " does not say what kind of socket it is", "a TCP socket is inet:HOST:PORT; on one host unix:/PATH is better"}
+		return Address{}, hinted{tree.Quote(s) + " does not say what kind of socket it is", "a TCP socket is inet:HOST:PORT; on one host unix:/PATH is better"}
 	}
-	return Address{}, hinted{quote(s) + " is not a socket address", "unix:/PATH, inet:HOST:PORT or inet:PORT@HOST"}
+	return Address{}, hinted{tree.Quote(s) + " is not a socket address", "unix:/PATH, inet:HOST:PORT or inet:PORT@HOST"}
 }
 
 func unixAddress(s, path string) (Address, error) {
 	switch {
 	case !filepath.IsAbs(path):
-		return Address{}, hinted{quote(s) + " has no absolute path",
+		return Address{}, hinted{tree.Quote(s) + " has no absolute path",
 			"what Postfix calls unix:sealmilter/milter.sock is unix:/var/spool/postfix/sealmilter/milter.sock here"}
 	case len(path) > maxUnixPath:
 		return Address{}, fmt.Errorf("the path of a socket has at most %d bytes, this one %d", maxUnixPath, len(path))
 	case strings.ContainsFunc(path, func(r rune) bool { return r < ' ' || r == 0x7f }):
-		return Address{}, fmt.Errorf("%s has a control character", quote(s))
+		return Address{}, fmt.Errorf("%s has a control character", tree.Quote(s))
 	}
 	return Address{s, "unix", filepath.Clean(path)}, nil
 }
 
 func inetAddress(s, kind, rest string) (Address, error) {
-	bad := hinted{quote(s) + " is not a socket address", fmt.Sprintf("%s:HOST:PORT or %s:PORT@HOST", kind, kind)}
+	bad := hinted{tree.Quote(s) + " is not a socket address", fmt.Sprintf("%s:HOST:PORT or %s:PORT@HOST", kind, kind)}
 	port, host, sendmail := strings.Cut(rest, "@")
 	if !sendmail {
 		if i := strings.LastIndexByte(rest, ':'); i >= 0 {
@@ -82,7 +82,7 @@ func inetAddress(s, kind, rest string) (Address, error) {
 	}
 	if ip, err := netip.ParseAddr(host); err == nil {
 		if ip.Is4() && kind == "inet6" {
-			return Address{}, hinted{quote(s) + " is an IPv4 address", "write inet:"}
+			return Address{}, hinted{tree.Quote(s) + " is an IPv4 address", "write inet:"}
 		}
 		if network = "tcp6"; ip.Is4() {
 			network = "tcp4"
@@ -136,14 +136,14 @@ type Listener struct {
 	Direction string `yaml:"direction" words:"auto outbound inbound"`
 }
 
-func (l *Listener) decode(d *decoder, n *policy.Node, path string, tag reflect.StructTag) {
+func (l *Listener) decode(d *decoder, n *tree.Node, path string, tag reflect.StructTag) {
 	type object Listener
 	o := object{Direction: "auto"}
-	if n.Kind == policy.Scalar {
+	if n.Kind == tree.Scalar {
 		d.value(n, reflect.ValueOf(&o.Addr).Elem(), path, tag)
 	} else {
 		d.object(n, reflect.ValueOf(&o).Elem(), path)
-		if n.Kind == policy.Map && n.Get("addr") == nil {
+		if n.Kind == tree.Map && n.Get("addr") == nil {
 			d.fail(n, "a listener has no addr", "{addr: unix:/PATH, direction: outbound}")
 		}
 	}

@@ -14,12 +14,13 @@ import (
 
 	"github.com/sealmilter/sealmilter/auth"
 	"github.com/sealmilter/sealmilter/policy"
+	"github.com/sealmilter/sealmilter/policy/tree"
 )
 
 // same compares what two configurations mean: not where it was written.
 var same = cmp.Options{
 	cmpopts.EquateEmpty(),
-	cmpopts.IgnoreFields(policy.Node{}, "Line", "Column", "Quoted"),
+	cmpopts.IgnoreFields(tree.Node{}, "Line", "Column", "Quoted"),
 	cmpopts.IgnoreFields(Policy{}, "Compiled"),
 	cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }),
 	cmp.Comparer(func(a, b netip.Addr) bool { return a == b }),

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sealmilter/sealmilter/policy"
+	"github.com/sealmilter/sealmilter/policy/tree"
 )
 
 // decoder fills a Config from a tree and collects every problem.
@@ -19,10 +19,10 @@ type decoder struct {
 
 // nodeDecoder is a value with a form of its own, such as "a name or an object".
 type nodeDecoder interface {
-	decode(d *decoder, n *policy.Node, path string, tag reflect.StructTag)
+	decode(d *decoder, n *tree.Node, path string, tag reflect.StructTag)
 }
 
-func (d *decoder) fail(n *policy.Node, msg, hint string) {
+func (d *decoder) fail(n *tree.Node, msg, hint string) {
 	d.problems = append(d.problems, Problem{Line: n.Line, Message: msg, Hint: hint})
 }
 
@@ -36,9 +36,9 @@ func (d *decoder) warnAt(path, msg, hint string) {
 }
 
 // value decodes n into v. Nothing (null) leaves the default.
-func (d *decoder) value(n *policy.Node, v reflect.Value, path string, tag reflect.StructTag) {
+func (d *decoder) value(n *tree.Node, v reflect.Value, path string, tag reflect.StructTag) {
 	d.lines[path] = n.Line
-	if n.Kind == policy.Null {
+	if n.Kind == tree.Null {
 		return
 	}
 	if x, ok := v.Addr().Interface().(nodeDecoder); ok {
@@ -47,7 +47,7 @@ func (d *decoder) value(n *policy.Node, v reflect.Value, path string, tag reflec
 	}
 	switch {
 	case isText(v):
-		if n.Kind != policy.Scalar {
+		if n.Kind != tree.Scalar {
 			d.fail(n, fmt.Sprintf("%s must be a single value, not %s", path, n.Kind), "")
 			return
 		}
@@ -67,13 +67,13 @@ func (d *decoder) value(n *policy.Node, v reflect.Value, path string, tag reflec
 
 // list replaces the default by what the file says. With the tag `single` one
 // entry need not be written as a list.
-func (d *decoder) list(n *policy.Node, v reflect.Value, path string, tag reflect.StructTag) {
-	if _, ok := tag.Lookup("single"); ok && (n.Kind == policy.Scalar || n.Kind == policy.Map) {
-		n = &policy.Node{Kind: policy.List, Line: n.Line, Column: n.Column, Items: []policy.Node{*n}}
+func (d *decoder) list(n *tree.Node, v reflect.Value, path string, tag reflect.StructTag) {
+	if _, ok := tag.Lookup("single"); ok && (n.Kind == tree.Scalar || n.Kind == tree.Map) {
+		n = &tree.Node{Kind: tree.List, Line: n.Line, Column: n.Column, Items: []tree.Node{*n}}
 	}
-	if n.Kind != policy.List {
+	if n.Kind != tree.List {
 		hint := ""
-		if n.Kind == policy.Scalar {
+		if n.Kind == tree.Scalar {
 			hint = fmt.Sprintf("write [%s]", n.Scalar)
 		}
 		d.fail(n, fmt.Sprintf("%s must be a list, not %s", path, n.Kind), hint)
@@ -82,7 +82,7 @@ func (d *decoder) list(n *policy.Node, v reflect.Value, path string, tag reflect
 	v.Set(reflect.MakeSlice(v.Type(), len(n.Items), len(n.Items)))
 	for i := range n.Items {
 		p := fmt.Sprintf("%s[%d]", path, i)
-		if n.Items[i].Kind == policy.Null {
+		if n.Items[i].Kind == tree.Null {
 			d.fail(&n.Items[i], path+" has an empty entry", "")
 			continue
 		}
@@ -91,8 +91,8 @@ func (d *decoder) list(n *policy.Node, v reflect.Value, path string, tag reflect
 }
 
 // object decodes a map into a struct; a name that the struct lacks is an error.
-func (d *decoder) object(n *policy.Node, v reflect.Value, path string) {
-	if n.Kind != policy.Map {
+func (d *decoder) object(n *tree.Node, v reflect.Value, path string) {
+	if n.Kind != tree.Map {
 		hint := ""
 		if path == "" {
 			hint = smallest
@@ -105,7 +105,7 @@ func (d *decoder) object(n *policy.Node, v reflect.Value, path string) {
 		k := &n.Keys[i]
 		f, ok := fieldByName(v.Type(), k.Scalar)
 		if !ok {
-			d.fail(k, fmt.Sprintf("unknown field %s in %s", quote(k.Scalar), orFile(path)), unknownHint(k.Scalar, path, names))
+			d.fail(k, fmt.Sprintf("unknown field %s in %s", tree.Quote(k.Scalar), orFile(path)), unknownHint(k.Scalar, path, names))
 			continue
 		}
 		d.value(&n.Items[i], v.FieldByIndex(f.Index), join(path, k.Scalar), f.Tag)
@@ -128,7 +128,7 @@ func join(path, name string) string {
 
 // unknownHint: a slip of the finger, a field of another section, or the list.
 func unknownHint(name, path string, names []string) string {
-	if n := policy.Nearest(name, names); n != "" {
+	if n := tree.Nearest(name, names); n != "" {
 		return fmt.Sprintf("did you mean %q?", n)
 	}
 	for _, p := range Paths() {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/sealmilter/sealmilter/policy"
+	"github.com/sealmilter/sealmilter/policy/tree"
 )
 
 // Default is the configuration that an empty section means. AuthservID is the
@@ -42,18 +43,18 @@ func defaults() *Config {
 			Oversign: []string{"From", "Reply-To", "To", "Cc", "Subject", "Content-Type"},
 			Via:      "direct",
 			RSA:      "auto",
-			Senders:  emptyTree(policy.Map),
-			Rotate:   emptyTree(policy.Map),
+			Senders:  emptyTree(tree.Map),
+			Rotate:   emptyTree(tree.Map),
 		},
 		Verify: Verify{SPF: true, DKIM: true, DMARC: true, IPRev: true},
 		Policy: Policy{
 			Quarantine:     "tag",
 			DMARCReject:    "reject",
 			DMARCTempError: "tempfail",
-			Rules:          Tree{policy.Node{Kind: policy.List, Items: []policy.Node{{Kind: policy.Scalar, Scalar: "defaults"}}}},
+			Rules:          Tree{tree.Node{Kind: tree.List, Items: []tree.Node{{Kind: tree.Scalar, Scalar: "defaults"}}}},
 		},
-		Forwarders: emptyTree(policy.List),
-		Reports:    emptyTree(policy.Map),
+		Forwarders: emptyTree(tree.List),
+		Reports:    emptyTree(tree.Map),
 		Limits: Limits{
 			FieldSize:         128 << 10, // Postfix sends up to 102,400 bytes (header_size_limit)
 			HeaderSize:        512 << 10,

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sealmilter/sealmilter/policy"
+	"github.com/sealmilter/sealmilter/policy/tree"
 )
 
 func example(t *testing.T) string {
@@ -38,15 +39,15 @@ func TestExampleIsTheDefaults(t *testing.T) {
 // of list entries and optional objects stand in a comment.
 func TestExampleMentionsEverything(t *testing.T) {
 	text := example(t)
-	tree, problems := parseTree([]byte(text))
-	if tree == nil {
+	file, problems := parseTree([]byte(text))
+	if file == nil {
 		t.Fatal(problems)
 	}
 	for _, path := range Paths() {
-		n := tree
+		n := file
 		names := strings.Split(path, ".")
 		for i, name := range names {
-			if n.Kind != policy.Map || len(n.Items) == 0 {
+			if n.Kind != tree.Map || len(n.Items) == 0 {
 				// An element of a list, or of an object that is empty by default.
 				if !regexp.MustCompile(`(?m)#.*\b` + name + `: `).MatchString(text) {
 					t.Errorf("%s is not mentioned", path)

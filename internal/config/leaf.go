@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/sealmilter/sealmilter/auth/resolve"
-	"github.com/sealmilter/sealmilter/policy"
+	"github.com/sealmilter/sealmilter/policy/tree"
 )
 
 const maxString = 1024 // bytes of any text in the file
@@ -33,19 +33,19 @@ func setText(v reflect.Value, s string, tag reflect.StructTag) error {
 		*p, err = parseBool(s)
 	case *int:
 		if *p, err = strconv.Atoi(s); err != nil {
-			return fmt.Errorf("%s is not a whole number", quote(s))
+			return fmt.Errorf("%s is not a whole number", tree.Quote(s))
 		}
 		err = inRange(int64(*p), s, tag, func(t string) (int64, error) { return strconv.ParseInt(t, 10, 64) })
 	case *Size:
 		if err = p.UnmarshalText([]byte(s)); err == nil {
-			err = inRange(int64(*p), s, tag, policy.ParseSize)
+			err = inRange(int64(*p), s, tag, tree.ParseSize)
 		}
 	case *time.Duration:
-		if *p, err = parseDuration(s); err == nil {
+		if *p, err = twoLines(tree.ParseDuration, s); err == nil {
 			err = inRange(int64(*p), s, tag, func(t string) (int64, error) { d, err := time.ParseDuration(t); return int64(d), err })
 		}
 	case *netip.Prefix:
-		*p, err = parsePrefix(s)
+		*p, err = twoLines(tree.ParsePrefix, s)
 	case *netip.Addr:
 		*p, err = parseAddr(s)
 	case *netip.AddrPort:
@@ -88,40 +88,23 @@ func parseBool(s string) (bool, error) {
 	case "no", "off", "n", "0", "false":
 		hint = "write false"
 	}
-	return false, hinted{quote(s) + " is neither true nor false", hint}
+	return false, hinted{tree.Quote(s) + " is neither true nor false", hint}
 }
 
-// parseDuration reads Go's durations and whole days ("7d").
-func parseDuration(s string) (time.Duration, error) {
-	if days, ok := strings.CutSuffix(s, "d"); ok {
-		if n, err := strconv.ParseUint(days, 10, 16); err == nil {
-			return time.Duration(n) * 24 * time.Hour, nil
-		}
-	}
-	d, err := time.ParseDuration(s)
-	if err != nil {
-		hint := "write 500ms, 3s, 5m, 2h or 7d"
-		if _, e := strconv.Atoi(s); e == nil {
-			hint = "write " + s + "s for seconds"
-		}
-		return 0, hinted{quote(s) + " is not a duration", hint}
-	}
-	return d, nil
-}
-
-func parsePrefix(s string) (netip.Prefix, error) {
-	p, err := policy.ParsePrefix(s)
+// twoLines reads a value whose error has its hint in a second line.
+func twoLines[T any](parse func(string) (T, error), s string) (T, error) {
+	v, err := parse(s)
 	if err != nil {
 		msg, hint, _ := strings.Cut(err.Error(), "\n")
-		return p, hinted{msg, hint}
+		return v, hinted{msg, hint}
 	}
-	return p, nil
+	return v, nil
 }
 
 func parseAddr(s string) (netip.Addr, error) {
 	a, err := netip.ParseAddr(s)
 	if err != nil || a.Zone() != "" {
-		return netip.Addr{}, hinted{quote(s) + " is not an IP address", "192.0.2.1 or 2001:db8::1"}
+		return netip.Addr{}, hinted{tree.Quote(s) + " is not an IP address", "192.0.2.1 or 2001:db8::1"}
 	}
 	return a.Unmap(), nil
 }
@@ -133,7 +116,7 @@ func parseServer(s string) (netip.AddrPort, error) {
 	}
 	ap, err := netip.ParseAddrPort(s)
 	if err != nil || ap.Port() == 0 {
-		return netip.AddrPort{}, hinted{quote(s) + " is not the address of a name server", `write "127.0.0.1:53" or "[::1]:53"; names cannot be looked up yet`}
+		return netip.AddrPort{}, hinted{tree.Quote(s) + " is not the address of a name server", `write "127.0.0.1:53" or "[::1]:53"; names cannot be looked up yet`}
 	}
 	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port()), nil
 }
@@ -148,11 +131,7 @@ func checkString(s *string, tag reflect.StructTag) error {
 		if slices.Contains(allowed, *s) {
 			return nil
 		}
-		hint := "allowed: " + strings.Join(allowed, ", ")
-		if n := policy.Nearest(*s, allowed); n != "" {
-			hint = fmt.Sprintf("did you mean %q?", n)
-		}
-		return hinted{"unknown word " + quote(*s), hint}
+		return hinted{"unknown word " + tree.Quote(*s), tree.DidYouMean(*s, allowed)}
 	}
 	if *s == "" {
 		return nil // whether it may be empty is a matter of check.go
@@ -161,27 +140,27 @@ func checkString(s *string, tag reflect.StructTag) error {
 	case "domain":
 		c, err := resolve.CanonicalName(*s)
 		if err != nil {
-			return hinted{quote(*s) + " is not a domain name", domainHint(*s)}
+			return hinted{tree.Quote(*s) + " is not a domain name", domainHint(*s)}
 		}
 		*s = c
 	case "path":
 		if !filepath.IsAbs(*s) {
-			return hinted{quote(*s) + " is not an absolute path", "begin it with /"}
+			return hinted{tree.Quote(*s) + " is not an absolute path", "begin it with /"}
 		}
 		*s = filepath.Clean(*s)
 	case "token":
 		if len(*s) > 64 || strings.ContainsAny(*s, " \t:,/") {
-			return fmt.Errorf("%s is not a name", quote(*s))
+			return fmt.Errorf("%s is not a name", tree.Quote(*s))
 		}
 	case "field":
 		// RFC 5322 §3.6.8.
 		if len(*s) > 76 || strings.ContainsFunc(*s, func(r rune) bool { return r <= ' ' || r > '~' || r == ':' || r == ';' }) {
-			return hinted{quote(*s) + " is not a header field name", "without colon"}
+			return hinted{tree.Quote(*s) + " is not a header field name", "without colon"}
 		}
 	case "hostport":
 		host, port, err := net.SplitHostPort(*s)
 		if n, e := strconv.ParseUint(port, 10, 16); err != nil || e != nil || n == 0 || strings.ContainsAny(host, " /") {
-			return hinted{quote(*s) + " is not HOST:PORT", `write "127.0.0.1:8890"`}
+			return hinted{tree.Quote(*s) + " is not HOST:PORT", `write "127.0.0.1:8890"`}
 		}
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sealmilter/sealmilter/auth/resolve"
+	"github.com/sealmilter/sealmilter/policy/tree"
 )
 
 // Loader reads configurations. The zero Loader is ready.
@@ -40,13 +41,13 @@ func (l Loader) Load(path string) (*Config, Problems) {
 
 // Parse reads a configuration; name stands for it in problems.
 func (l Loader) Parse(name string, data []byte) (*Config, Problems) {
-	tree, problems := parseTree(data)
-	if tree == nil {
+	file, problems := parseTree(data)
+	if file == nil {
 		return nil, problems.tidy(name)
 	}
 	d := &decoder{lines: map[string]int{}}
 	c := defaults()
-	d.object(tree, reflect.ValueOf(c).Elem(), "")
+	d.object(file, reflect.ValueOf(c).Elem(), "")
 	l.authservID(d, c)
 	d.check(c)
 	if problems = d.problems.tidy(name); problems.Failed() {
@@ -91,7 +92,7 @@ func (l Loader) HostID() (string, error) {
 	}
 	id, err := resolve.CanonicalName(name)
 	if err != nil || isLocalhost(id) || !strings.Contains(id, ".") {
-		return "", fmt.Errorf("this host is only called %s", quote(name))
+		return "", fmt.Errorf("this host is only called %s", tree.Quote(name))
 	}
 	return id, nil
 }

@@ -100,13 +100,5 @@ func hintOf(err error) string {
 	return ""
 }
 
-// quote shows a value of the file in a message, bounded.
-func quote(s string) string {
-	if len(s) > 64 {
-		s = s[:64] + "..."
-	}
-	return fmt.Sprintf("%q", s)
-}
-
 // Hint is what to do about an error of this package, "" when there is nothing.
 func Hint(err error) string { return hintOf(err) }

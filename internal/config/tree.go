@@ -12,7 +12,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"github.com/sealmilter/sealmilter/policy"
+	"github.com/sealmilter/sealmilter/policy/tree"
 )
 
 const (
@@ -22,16 +22,16 @@ const (
 )
 
 // Tree is a part of the file that is kept as it was written.
-type Tree struct{ policy.Node }
+type Tree struct{ tree.Node }
 
-func emptyTree(k policy.Kind) Tree { return Tree{policy.Node{Kind: k}} }
+func emptyTree(k tree.Kind) Tree { return Tree{tree.Node{Kind: k}} }
 
 // MarshalYAML writes the tree so that it reads back as the same tree.
 func (t Tree) MarshalYAML() (any, error) { return toYAML(&t.Node), nil }
 
-func toYAML(n *policy.Node) *yaml.Node {
+func toYAML(n *tree.Node) *yaml.Node {
 	switch n.Kind {
-	case policy.Scalar:
+	case tree.Scalar:
 		y := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: n.Scalar}
 		if n.Quoted {
 			y.Style = yaml.DoubleQuotedStyle
@@ -39,13 +39,13 @@ func toYAML(n *policy.Node) *yaml.Node {
 			y.Tag = "" // plain where it can be
 		}
 		return y
-	case policy.List:
+	case tree.List:
 		y := &yaml.Node{Kind: yaml.SequenceNode}
 		for i := range n.Items {
 			y.Content = append(y.Content, toYAML(&n.Items[i]))
 		}
 		return y
-	case policy.Map:
+	case tree.Map:
 		y := &yaml.Node{Kind: yaml.MappingNode}
 		for i := range n.Items {
 			y.Content = append(y.Content, toYAML(&n.Keys[i]), toYAML(&n.Items[i]))
@@ -56,7 +56,7 @@ func toYAML(n *policy.Node) *yaml.Node {
 }
 
 // parseTree turns the file into a tree; nil when it cannot be read at all.
-func parseTree(data []byte) (*policy.Node, Problems) {
+func parseTree(data []byte) (*tree.Node, Problems) {
 	if len(data) > maxFile {
 		return nil, Problems{{Message: fmt.Sprintf("the file is larger than %d bytes", maxFile)}}
 	}
@@ -213,8 +213,8 @@ func (c *converter) fail(y *yaml.Node, msg, hint string) {
 	c.problems = append(c.problems, Problem{Line: y.Line, Message: msg, Hint: hint})
 }
 
-func (c *converter) node(y *yaml.Node, depth int) policy.Node {
-	n := policy.Node{Line: y.Line, Column: y.Column}
+func (c *converter) node(y *yaml.Node, depth int) tree.Node {
+	n := tree.Node{Line: y.Line, Column: y.Column}
 	c.nodes++
 	switch {
 	case c.full:
@@ -228,7 +228,7 @@ func (c *converter) node(y *yaml.Node, depth int) policy.Node {
 		c.fail(y, fmt.Sprintf("nested deeper than %d", maxDepth), "an anchor must not contain its own alias")
 		return n
 	case y.Style&yaml.TaggedStyle != 0:
-		c.fail(y, "a YAML tag ("+quote(y.Tag)+")", "leave the tag away")
+		c.fail(y, "a YAML tag ("+tree.Quote(y.Tag)+")", "leave the tag away")
 		return n
 	}
 	switch y.Kind {
@@ -236,24 +236,24 @@ func (c *converter) node(y *yaml.Node, depth int) policy.Node {
 		// Problems inside belong to the line of the anchor.
 		return c.node(y.Alias, depth+1)
 	case yaml.SequenceNode:
-		n.Kind = policy.List
+		n.Kind = tree.List
 		for _, x := range y.Content {
 			n.Items = append(n.Items, c.node(x, depth+1))
 		}
 	case yaml.MappingNode:
-		n.Kind = policy.Map
+		n.Kind = tree.Map
 		c.mapping(y, &n, depth)
 	case yaml.ScalarNode:
-		n.Kind, n.Scalar = policy.Scalar, y.Value
+		n.Kind, n.Scalar = tree.Scalar, y.Value
 		n.Quoted = y.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0
 		if y.Tag == "!!null" && !n.Quoted {
-			n.Kind, n.Scalar = policy.Null, ""
+			n.Kind, n.Scalar = tree.Null, ""
 		}
 	}
 	return n
 }
 
-func (c *converter) mapping(y *yaml.Node, n *policy.Node, depth int) {
+func (c *converter) mapping(y *yaml.Node, n *tree.Node, depth int) {
 	lines := make(map[string]int, len(y.Content)/2)
 	for i := 0; i+1 < len(y.Content); i += 2 {
 		k := y.Content[i]
@@ -269,7 +269,7 @@ func (c *converter) mapping(y *yaml.Node, n *policy.Node, depth int) {
 			continue
 		}
 		if first, twice := lines[k.Value]; twice {
-			c.fail(k, fmt.Sprintf("duplicate field %s", quote(k.Value)), fmt.Sprintf("it is set in line %d already", first))
+			c.fail(k, fmt.Sprintf("duplicate field %s", tree.Quote(k.Value)), fmt.Sprintf("it is set in line %d already", first))
 			continue
 		}
 		lines[k.Value] = k.Line

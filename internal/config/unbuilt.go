@@ -1,11 +1,11 @@
 package config
 
-import "github.com/sealmilter/sealmilter/policy"
+import "github.com/sealmilter/sealmilter/policy/tree"
 
 // Unbuilt lists what the configuration asks for and this version accepts
 // without doing it, for one line in the log.
 func (c *Config) Unbuilt() []string {
-	some := func(t Tree) bool { return t.Kind != policy.Null && len(t.Items) > 0 }
+	some := func(t Tree) bool { return t.Kind != tree.Null && len(t.Items) > 0 }
 	var names []string
 	for _, x := range []struct {
 		set  bool

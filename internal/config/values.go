@@ -6,7 +6,7 @@ import (
 	"reflect"
 	"strconv"
 
-	"github.com/sealmilter/sealmilter/policy"
+	"github.com/sealmilter/sealmilter/policy/tree"
 )
 
 // Size is a number of bytes: "512", "128KiB", "1MiB".
@@ -14,9 +14,9 @@ type Size int64
 
 // UnmarshalText reads a size.
 func (s *Size) UnmarshalText(b []byte) error {
-	n, err := policy.ParseSize(string(b))
+	n, err := tree.ParseSize(string(b))
 	if err != nil {
-		return hinted{quote(string(b)) + " is not a size", "write 65536, 128KiB or 1MiB"}
+		return hinted{tree.Quote(string(b)) + " is not a size", "write 65536, 128KiB or 1MiB"}
 	}
 	*s = Size(n)
 	return nil
@@ -48,7 +48,7 @@ func (m *FileMode) UnmarshalText(b []byte) error {
 	}
 	n, err := strconv.ParseUint(s, 8, 32)
 	if err != nil || n > 0o777 {
-		return hinted{quote(string(b)) + " is not a file mode", `three octal digits, such as "0660"`}
+		return hinted{tree.Quote(string(b)) + " is not a file mode", `three octal digits, such as "0660"`}
 	}
 	*m = FileMode(n)
 	return nil
@@ -58,10 +58,10 @@ func (m *FileMode) UnmarshalText(b []byte) error {
 func (m FileMode) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%04o", uint32(m)), nil }
 
 // decode: a name, or {name, selectors, subdomains}.
-func (s *SignDomain) decode(d *decoder, n *policy.Node, path string, _ reflect.StructTag) {
+func (s *SignDomain) decode(d *decoder, n *tree.Node, path string, _ reflect.StructTag) {
 	type object SignDomain
 	o := object{Subdomains: true}
-	if n.Kind == policy.Scalar {
+	if n.Kind == tree.Scalar {
 		f, _ := fieldByName(reflect.TypeFor[object](), "name")
 		d.value(n, reflect.ValueOf(&o.Name).Elem(), path, f.Tag)
 		if n.Scalar == "" {
@@ -84,10 +84,10 @@ func (s SignDomain) MarshalYAML() (any, error) {
 }
 
 // decode: {zone: NAME}, or the name alone.
-func (z *DNSBLZone) decode(d *decoder, n *policy.Node, path string, _ reflect.StructTag) {
+func (z *DNSBLZone) decode(d *decoder, n *tree.Node, path string, _ reflect.StructTag) {
 	type object DNSBLZone
 	var o object
-	if n.Kind == policy.Scalar {
+	if n.Kind == tree.Scalar {
 		f, _ := fieldByName(reflect.TypeFor[object](), "zone")
 		d.value(n, reflect.ValueOf(&o.Zone).Elem(), path, f.Tag)
 	} else {
@@ -99,7 +99,7 @@ func (z *DNSBLZone) decode(d *decoder, n *policy.Node, path string, _ reflect.St
 
 // decode: {id, networks}, both of them: an id without networks would let
 // anybody bring results.
-func (t *TrustedID) decode(d *decoder, n *policy.Node, path string, _ reflect.StructTag) {
+func (t *TrustedID) decode(d *decoder, n *tree.Node, path string, _ reflect.StructTag) {
 	type object TrustedID
 	var o object
 	d.object(n, reflect.ValueOf(&o).Elem(), path)
@@ -109,22 +109,22 @@ func (t *TrustedID) decode(d *decoder, n *policy.Node, path string, _ reflect.St
 }
 
 // required: the map n must set name to something.
-func (d *decoder) required(n *policy.Node, name, path string) {
-	if n.Kind != policy.Map {
+func (d *decoder) required(n *tree.Node, name, path string) {
+	if n.Kind != tree.Map {
 		return
 	}
 	v := n.Get(name)
-	if v == nil || v.Kind == policy.Null || v.Kind == policy.Scalar && v.Scalar == "" || v.Kind == policy.List && len(v.Items) == 0 {
+	if v == nil || v.Kind == tree.Null || v.Kind == tree.Scalar && v.Scalar == "" || v.Kind == tree.List && len(v.Items) == 0 {
 		d.fail(n, fmt.Sprintf("%s has no %s", path, name), "")
 	}
 }
 
 // decode keeps the tree; its shape is checked.
-func (t *Tree) decode(d *decoder, n *policy.Node, path string, tag reflect.StructTag) {
+func (t *Tree) decode(d *decoder, n *tree.Node, path string, tag reflect.StructTag) {
 	switch shape := tag.Get("shape"); {
-	case shape == "map" && n.Kind != policy.Map:
+	case shape == "map" && n.Kind != tree.Map:
 		d.fail(n, fmt.Sprintf("%s must be a map, not %s", path, n.Kind), "")
-	case shape == "list" && n.Kind != policy.List:
+	case shape == "list" && n.Kind != tree.List:
 		d.fail(n, fmt.Sprintf("%s must be a list, not %s", path, n.Kind), "")
 	default:
 		t.Node = *n

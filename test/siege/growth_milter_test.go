@@ -15,6 +15,7 @@ import (
 	"github.com/sealmilter/sealmilter/keys"
 	"github.com/sealmilter/sealmilter/milter"
 	"github.com/sealmilter/sealmilter/policy"
+	"github.com/sealmilter/sealmilter/policy/tree"
 	"github.com/sealmilter/sealmilter/test/growth"
 )
 
@@ -101,7 +102,7 @@ func setup(t testing.TB) *milter.Setup {
 	}
 }
 
-func compiled(t testing.TB, rules *policy.Node) *policy.Policy {
+func compiled(t testing.TB, rules *tree.Node) *policy.Policy {
 	p, bad := policy.Compile(rules, policy.Options{Quarantine: "tag", DMARCReject: "reject"})
 	if len(bad) > 0 {
 		t.Fatal(bad)
@@ -111,20 +112,20 @@ func compiled(t testing.TB, rules *policy.Node) *policy.Policy {
 
 // decide holds a pattern, or none, against fields of repeated text.
 func decide(t testing.TB, op, pattern, piece string) growth.Work {
-	scalar := func(s string) policy.Node { return policy.Node{Kind: policy.Scalar, Scalar: s} }
-	mapped := func(k string, v policy.Node) policy.Node {
-		return policy.Node{Kind: policy.Map, Keys: []policy.Node{scalar(k)}, Items: []policy.Node{v}}
+	scalar := func(s string) tree.Node { return tree.Node{Kind: tree.Scalar, Scalar: s} }
+	mapped := func(k string, v tree.Node) tree.Node {
+		return tree.Node{Kind: tree.Map, Keys: []tree.Node{scalar(k)}, Items: []tree.Node{v}}
 	}
 	value := scalar("no")
 	if op != "" {
 		value = mapped(op, scalar(pattern))
 	}
-	rule := policy.Node{
-		Kind:  policy.Map,
-		Keys:  []policy.Node{scalar("name"), scalar("if"), scalar("action"), scalar("reason")},
-		Items: []policy.Node{scalar("r"), mapped("header.X", value), scalar("accept"), scalar("{header.X}")},
+	rule := tree.Node{
+		Kind:  tree.Map,
+		Keys:  []tree.Node{scalar("name"), scalar("if"), scalar("action"), scalar("reason")},
+		Items: []tree.Node{scalar("r"), mapped("header.X", value), scalar("accept"), scalar("{header.X}")},
 	}
-	p := compiled(t, &policy.Node{Kind: policy.List, Items: []policy.Node{rule}})
+	p := compiled(t, &tree.Node{Kind: tree.List, Items: []tree.Node{rule}})
 	return func(x int) func() {
 		var h header.Fields
 		for range 4 {

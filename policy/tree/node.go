@@ -1,4 +1,7 @@
-package policy
+// Package tree is what a rule or an option looks like before it means
+// something: a node with its place in the file, sizes and durations, and the
+// word that was probably meant. It knows no file format and none of our rooms.
+package tree
 
 // Kind is the shape of a Node.
 type Kind uint8
@@ -22,8 +25,7 @@ func (k Kind) String() string {
 	return "nothing"
 }
 
-// Node is one value of a configuration file, free of any file format: this
-// package must not know YAML.
+// Node is one value of a configuration file, free of any file format.
 type Node struct {
 	Line, Column int // 1-based; 0 for values that no file wrote
 	Kind         Kind
@@ -44,24 +46,4 @@ func (n *Node) Get(key string) *Node {
 		}
 	}
 	return nil
-}
-
-// The three constructors write the built-in rules down.
-
-func scalarNode(s string) Node { return Node{Kind: Scalar, Scalar: s} }
-
-func listNode(items ...Node) Node { return Node{Kind: List, Items: items} }
-
-type pair struct {
-	key   string
-	value Node
-}
-
-func mapNode(pairs ...pair) Node {
-	n := Node{Kind: Map}
-	for _, p := range pairs {
-		n.Keys = append(n.Keys, scalarNode(p.key))
-		n.Items = append(n.Items, p.value)
-	}
-	return n
 }

@@ -1,4 +1,4 @@
-package policy
+package tree
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // ParseSize reads a whole number that is not negative, in bytes where it is a
@@ -22,9 +23,28 @@ func ParseSize(s string) (int64, error) {
 	}
 	n, err := strconv.ParseUint(num, 10, 63)
 	if err != nil || num[0] == '+' || int64(n) > math.MaxInt64/unit {
-		return 0, fmt.Errorf("%s is not a number, 512 or 64KiB or 10MiB", quote(s))
+		return 0, fmt.Errorf("%s is not a number, 512 or 64KiB or 10MiB", Quote(s))
 	}
 	return int64(n) * unit, nil
+}
+
+// ParseDuration reads Go's durations and whole days ("7d"). A second line of
+// the error's text is a hint.
+func ParseDuration(s string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		if n, err := strconv.ParseUint(days, 10, 16); err == nil {
+			return time.Duration(n) * 24 * time.Hour, nil
+		}
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		hint := "write 500ms, 3s, 5m, 2h or 7d"
+		if _, e := strconv.Atoi(s); e == nil {
+			hint = "write " + s + "s for seconds"
+		}
+		return 0, fmt.Errorf("%s is not a duration\n%s", Quote(s), hint)
+	}
+	return d, nil
 }
 
 // ParsePrefix reads a network in CIDR notation or a bare address, which is a
@@ -34,20 +54,20 @@ func ParsePrefix(s string) (netip.Prefix, error) {
 	if !strings.Contains(s, "/") {
 		a, err := netip.ParseAddr(s)
 		if err != nil || a.Zone() != "" {
-			return netip.Prefix{}, fmt.Errorf("%s is not an IP address or network", quote(s))
+			return netip.Prefix{}, fmt.Errorf("%s is not an IP address or network", Quote(s))
 		}
 		a = a.Unmap()
 		return netip.PrefixFrom(a, a.BitLen()), nil
 	}
 	p, err := netip.ParsePrefix(s)
 	if err != nil {
-		return netip.Prefix{}, fmt.Errorf("%s is not an IP network", quote(s))
+		return netip.Prefix{}, fmt.Errorf("%s is not an IP network", Quote(s))
 	}
 	if p.Addr().Is4In6() && p.Bits() >= 96 {
 		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
 	}
 	if p != p.Masked() {
-		return netip.Prefix{}, fmt.Errorf("%s has bits set beyond its length\nwrite %s for the network, or %s for the one address", quote(s), p.Masked(), p.Addr())
+		return netip.Prefix{}, fmt.Errorf("%s has bits set beyond its length\nwrite %s for the network, or %s for the one address", Quote(s), p.Masked(), p.Addr())
 	}
 	return p, nil
 }
