@@ -99,6 +99,3 @@ func hintOf(err error) string {
 	}
 	return ""
 }
-
-// Hint is what to do about an error of this package, "" when there is nothing.
-func Hint(err error) string { return hintOf(err) }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sealmilter/sealmilter/auth/resolve"
 	"github.com/sealmilter/sealmilter/internal/config"
+	"github.com/sealmilter/sealmilter/internal/config/edit"
 	"github.com/sealmilter/sealmilter/internal/postfix"
 )
 
@@ -67,11 +68,11 @@ func planConfig(path string, domains []string, nets []netip.Prefix, m mtaPlan) (
 	if !c.existed {
 		text = newConfigHead
 	}
-	edit := config.Edit{MTA: m.mta, Domains: domains, Networks: nets}
+	change := edit.Change{MTA: m.mta, Domains: domains, Networks: nets}
 	now, problems := config.Parse(path, []byte(text))
 	if now == nil { // only the name may be missing
-		edit.AuthservID = authservID(m.name, domains)
-		named, err := config.Edit{AuthservID: edit.AuthservID}.Apply([]byte(text))
+		change.AuthservID = authservID(m.name, domains)
+		named, err := edit.Change{AuthservID: change.AuthservID}.Apply([]byte(text))
 		if err != nil {
 			return nil, problems, nil
 		}
@@ -79,14 +80,14 @@ func planConfig(path string, domains []string, nets []netip.Prefix, m mtaPlan) (
 			return nil, problems, nil
 		}
 	} else if !c.existed {
-		edit.AuthservID = authservID(m.name, domains)
+		change.AuthservID = authservID(m.name, domains)
 	}
-	edit.Networks = slices.DeleteFunc(slices.Clone(nets), func(n netip.Prefix) bool {
+	change.Networks = slices.DeleteFunc(slices.Clone(nets), func(n netip.Prefix) bool {
 		return slices.ContainsFunc(now.Inbound.Relays, n.Overlaps)
 	})
-	c.milter, edit.Listen, c.dropIn = m.socket(now)
-	c.listens = edit.Listen != ""
-	out, err := edit.Apply([]byte(text))
+	c.milter, change.Listen, c.dropIn = m.socket(now)
+	c.listens = change.Listen != ""
+	out, err := change.Apply([]byte(text))
 	if err != nil {
 		return nil, nil, err
 	}

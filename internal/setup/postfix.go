@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/inspect"
 	"github.com/sealmilter/sealmilter/internal/postfix"
 	"github.com/sealmilter/sealmilter/internal/problem"
@@ -154,7 +153,7 @@ func (s *Postfix) planConfig(ctx context.Context, nets networks, questions *[]st
 	h := s.inst.Host
 	conf, problems, err := planConfig(s.Config, s.Domains, nets.own, postfixPlan(h, underSystemd(ctx, SocketUnit)))
 	if err != nil {
-		return fail(config.Hint(err), "%s: %w", s.Config, err)
+		return fail(problem.Hint(err), "%s: %w", s.Config, err)
 	}
 	s.problems(inspect.Problems(problems, nil))
 	if conf == nil || conf.cfg == nil {

@@ -48,7 +48,7 @@ func (s *Sendmail) planConfig(nets []netip.Prefix, left []sendmail.Relay, questi
 	}
 	conf, problems, err := planConfig(s.Config, s.Domains, nets, mtaPlan{"sendmail", name, s.chooseSocket})
 	if err != nil {
-		return fail(config.Hint(err), "%s: %w", s.Config, err)
+		return fail(problem.Hint(err), "%s: %w", s.Config, err)
 	}
 	s.problems(inspect.Problems(problems, nil))
 	if conf == nil || conf.cfg == nil {
