@@ -2,58 +2,127 @@ package edit
 
 import (
 	"net/netip"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
 
+	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/problem"
 )
 
-func TestEdit(t *testing.T) {
-	full := Change{AuthservID: "mail.example.com", MTA: "postfix", Domains: []string{"example.com"}, Networks: []netip.Prefix{netip.MustParsePrefix("192.168.5.0/24")}}
-	domain := Change{Domains: []string{"example.com"}}
-	for _, c := range []struct {
-		name, in string
-		edit     Change
-		want     string
-	}{
-		{"empty", "", full, "authserv_id: mail.example.com\nmta: postfix\noutbound:\n  networks: [\"192.168.5.0/24\"]\nsign:\n  domains: [example.com]\n"},
-		{"comments only", "# see milter.yaml(5)\n#mta: auto\n", domain, "# see milter.yaml(5)\n#mta: auto\nsign:\n  domains: [example.com]\n"},
-		{"nothing to do", "authserv_id: a.b\nmta: postfix\noutbound: {networks: []}\nsign: {domains: [example.com]}\n", full, "authserv_id: a.b\nmta: postfix\noutbound: {networks: []}\nsign: {domains: [example.com]}\n"},
-		{"no line end", "mta: auto # guess", full, "mta: postfix  # guess\nauthserv_id: mail.example.com\noutbound:\n  networks: [\"192.168.5.0/24\"]\nsign:\n  domains: [example.com]\n"},
-		{"empty id", "authserv_id: \"\"\n", Change{AuthservID: "m.x"}, "authserv_id: m.x\n"},
-		{"empty list", "sign:\n  domains: [] # yours\n", domain, "sign:\n  domains: [example.com] # yours\n"},
-		{"null list", "sign:\n  domains:\n  via: ses\n", domain, "sign:\n  domains: [example.com]\n  via: ses\n"},
-		{"null section", "sign:\n#  domains: [x]\nmta: auto\n", domain, "sign:\n  domains: [example.com]\n#  domains: [x]\nmta: auto\n"},
-		{"section without list", "sign:\n    via: ses\n", domain, "sign:\n    domains: [example.com]\n    via: ses\n"},
-		{"flow", "sign:\n  domains: [a.x, {name: b.x, selectors: [s1, s2]}]   # [x]\n", domain, "sign:\n  domains: [a.x, {name: b.x, selectors: [s1, s2]}, example.com]   # [x]\n"},
-		{"flow on lines", "sign:\n  domains: [\n    a.x,\n    b.x\n  ]\n", domain, "sign:\n  domains: [\n    a.x,\n    b.x\n  , example.com]\n"},
-		{"block", "sign:\n  domains:\n    - a.x # one\n    - name: b.x\n      subdomains: false\n# end\n", domain, "sign:\n  domains:\n    - a.x # one\n    - name: b.x\n      subdomains: false\n    - example.com\n# end\n"},
-		{"listed as an object", "sign:\n  domains:\n  - {name: example.com}\n", domain, "sign:\n  domains:\n  - {name: example.com}\n"},
-		{"listen", "sign: {domains: [a.x]}\n", Change{Listen: "unix:/x"}, "sign: {domains: [a.x]}\nlisten: [\"unix:/x\"]\n"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			got, err := c.edit.Apply([]byte(c.in))
-			if err != nil {
-				t.Fatal(err)
+// editCase is a file of testdata: why it is there, what is done (operation), the
+// file as it was (before), and as it is then (after) or what the administrator is
+// told (refused). What txtar cannot hold is said in the operation: "crlf" (both
+// files have CR LF), "cut" (before has no line end at its end), "cut both".
+type editCase struct {
+	change        Change
+	before, after string
+	refused       string
+}
+
+func readCase(t *testing.T, path string) editCase {
+	t.Helper()
+	a, err := txtar.ParseFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(a.Comment) == 0 || len(a.Files) != 3 || a.Files[0].Name != "operation" || a.Files[1].Name != "before" {
+		t.Fatal("a case has a reason, and the files operation, before, and after or refused")
+	}
+	c := editCase{before: string(a.Files[1].Data)}
+	switch last := string(a.Files[2].Data); a.Files[2].Name {
+	case "after":
+		c.after = last
+	case "refused":
+		c.refused = last
+	default:
+		t.Fatalf("unknown file %s", a.Files[2].Name)
+	}
+	for line := range strings.Lines(string(a.Files[0].Data)) {
+		switch words := strings.Fields(line); words[0] {
+		case "authserv_id":
+			c.change.AuthservID = words[1]
+		case "mta":
+			c.change.MTA = words[1]
+		case "listen":
+			c.change.Listen = words[1]
+		case "domains":
+			c.change.Domains = words[1:]
+		case "networks":
+			for _, w := range words[1:] {
+				c.change.Networks = append(c.change.Networks, netip.MustParsePrefix(w))
 			}
-			if d := cmp.Diff(c.want, string(got)); d != "" {
+		case "crlf":
+			c.before, c.after = strings.ReplaceAll(c.before, "\n", "\r\n"), strings.ReplaceAll(c.after, "\n", "\r\n")
+		case "cut":
+			c.before = strings.TrimRight(c.before, "\r\n")
+			if len(words) > 1 {
+				c.after = strings.TrimRight(c.after, "\r\n")
+			}
+		default:
+			t.Fatalf("unknown operation %s", line)
+		}
+	}
+	return c
+}
+
+func TestCases(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) < 25 {
+		t.Fatalf("%d cases, %v", len(files), err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			c := readCase(t, file)
+			before := []byte(c.before)
+			got, err := c.change.Apply(before)
+			if string(before) != c.before {
+				t.Error("the caller's text was changed")
+			}
+			if c.refused != "" {
+				if err == nil {
+					t.Fatalf("not refused:\n%s", got)
+				}
+				if d := cmp.Diff(c.refused, "error: "+err.Error()+"\nhint: "+problem.Hint(err)+"\n"); d != "" {
+					t.Error(d)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatalf("%v (%s)", err, problem.Hint(err))
+			}
+			if d := cmp.Diff(c.after, string(got)); d != "" {
 				t.Error(d)
 			}
+			if again, err := c.change.Apply(got); err != nil || string(again) != string(got) {
+				t.Errorf("a second time it is\n%s%v", again, err)
+			}
+			checkConfig(t, c.change, got)
 		})
 	}
 }
 
-func TestEditRefuses(t *testing.T) {
-	for name, in := range map[string]string{
-		"flow section": "sign: {via: ses}\n",
-		"anchor":       "d: &d {via: ses}\nsign: *d\n",
-		"no map":       "- a\n",
-	} {
-		t.Run(name, func(t *testing.T) {
-			if out, err := (Change{Domains: []string{"example.com"}}).Apply([]byte(in)); err == nil || problem.Hint(err) == "" {
-				t.Errorf("%q, %v", out, err)
-			}
-		})
+// checkConfig: the daemon reads in the new text what was asked for.
+func checkConfig(t *testing.T, change Change, text []byte) {
+	t.Helper()
+	l := config.Loader{Hostname: func() (string, error) { return "mail.example.com", nil }}
+	cfg, problems := l.Parse("milter.yaml", text)
+	if cfg == nil {
+		t.Fatalf("%v\n%s", problems, text)
+	}
+	listed := map[string]bool{}
+	for _, d := range cfg.Sign.Domains {
+		listed[d.Name] = true
+	}
+	for _, d := range change.Domains {
+		if !listed[d] {
+			t.Errorf("%s is not listed", d)
+		}
+	}
+	if change.MTA != "" && cfg.MTA != change.MTA {
+		t.Errorf("mta %s", cfg.MTA)
 	}
 }
