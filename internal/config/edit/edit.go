@@ -5,13 +5,13 @@
 package edit
 
 import (
-	"bytes"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/sealmilter/sealmilter/auth/resolve"
 )
 
 // Change is what set-up brings into a configuration. Zero values leave things
@@ -28,55 +28,66 @@ type Change struct {
 // they are. What it cannot do without touching more is an error that names the
 // lines to write by hand.
 func (c Change) Apply(data []byte) ([]byte, error) {
-	if len(bytes.TrimSpace(data)) > 0 && data[len(data)-1] != '\n' {
-		data = append(data, '\n')
+	text := string(data)
+	crlf := strings.Contains(text, "\r\n") && strings.Count(text, "\r\n") == strings.Count(text, "\n")
+	if crlf {
+		text = strings.ReplaceAll(text, "\r\n", "\n")
 	}
+	if text != "" && !strings.HasSuffix(text, "\n") {
+		text += "\n"
+	}
+	whole := text
 	var err error
-	step := func(f func([]byte) ([]byte, error)) {
+	step := func(f func(string) (string, error)) {
 		if err == nil {
-			data, err = f(data)
+			text, err = f(text)
 		}
 	}
 	if c.AuthservID != "" {
-		step(func(d []byte) ([]byte, error) { return setScalar(d, "authserv_id", c.AuthservID, false) })
+		step(func(s string) (string, error) { return setScalar(s, "authserv_id", c.AuthservID, false) })
 	}
 	if c.MTA != "" {
-		step(func(d []byte) ([]byte, error) { return setScalar(d, "mta", c.MTA, true) })
+		step(func(s string) (string, error) { return setScalar(s, "mta", c.MTA, true) })
 	}
 	if c.Listen != "" {
-		step(func(d []byte) ([]byte, error) {
-			if has(d, "listen") {
-				return d, nil
-			}
-			return append(d, fmt.Sprintf("listen: [%q]\n", c.Listen)...), nil
-		})
+		step(func(s string) (string, error) { return setItems(s, []string{c.Listen}, "listen") })
 	}
 	var networks []string
 	for _, n := range c.Networks {
-		networks = append(networks, fmt.Sprintf("%q", n))
+		networks = append(networks, n.String())
 	}
-	step(func(d []byte) ([]byte, error) {
-		if len(networks) == 0 || has(d, "outbound", "networks") {
-			return d, nil
-		}
-		return addItems(d, "outbound", "networks", networks)
-	})
-	step(func(d []byte) ([]byte, error) { return addItems(d, "sign", "domains", c.missing(d)) })
-	return data, err
+	step(func(s string) (string, error) { return setItems(s, networks, "outbound", "networks") })
+	step(func(s string) (string, error) { return addItems(s, c.missing(s), "sign", "domains") })
+	switch {
+	case err != nil:
+		return nil, err
+	case text == whole:
+		return data, nil
+	case crlf:
+		text = strings.ReplaceAll(text, "\n", "\r\n")
+	}
+	return []byte(text), nil
 }
 
-// missing are the domains that the file does not list.
-func (c Change) missing(data []byte) []string {
+// missing are the domains that the file does not list, however it spells them.
+func (c Change) missing(text string) []string {
 	listed := map[string]bool{}
-	if list := lookup(document(data), "sign", "domains"); list != nil {
+	if list := meant(lookup(document(text), "sign", "domains")); list != nil {
 		for _, n := range list.Content {
-			if n.Kind == yaml.MappingNode {
-				n = child(n, "name")
+			if n = meant(n); n != nil && n.Kind == yaml.MappingNode {
+				n = meant(child(n, "name"))
 			}
 			if n != nil {
-				listed[strings.ToLower(n.Value)] = true
+				listed[canonical(n.Value)] = true
 			}
 		}
 	}
-	return slices.DeleteFunc(slices.Clone(c.Domains), func(d string) bool { return listed[d] })
+	return slices.DeleteFunc(slices.Clone(c.Domains), func(d string) bool { return listed[canonical(d)] })
+}
+
+func canonical(domain string) string {
+	if name, err := resolve.CanonicalName(domain); err == nil {
+		return name
+	}
+	return domain
 }

@@ -71,7 +71,7 @@ func readCase(t *testing.T, path string) editCase {
 
 func TestCases(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
-	if err != nil || len(files) < 25 {
+	if err != nil || len(files) < 30 {
 		t.Fatalf("%d cases, %v", len(files), err)
 	}
 	for _, file := range files {
@@ -125,4 +125,30 @@ func checkConfig(t *testing.T, change Change, text []byte) {
 	if change.MTA != "" && cfg.MTA != change.MTA {
 		t.Errorf("mta %s", cfg.MTA)
 	}
+}
+
+// FuzzApply: whatever stands in the file, an edit is refused or done once.
+func FuzzApply(f *testing.F) {
+	files, _ := filepath.Glob("testdata/*.txtar")
+	for _, file := range files {
+		a, err := txtar.ParseFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(a.Files[1].Data)
+	}
+	change := Change{AuthservID: "m.x", Listen: "unix:/run/x", MTA: "postfix", Domains: []string{"example.com", "b.x"},
+		Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		once, err := change.Apply(data)
+		if err != nil {
+			return
+		}
+		if document(string(once)) == nil {
+			t.Fatalf("cannot be read any more:\n%q", once)
+		}
+		if again, err := change.Apply(once); err != nil || string(again) != string(once) {
+			t.Errorf("%v\n%q\nand then\n%q", err, once, again)
+		}
+	})
 }

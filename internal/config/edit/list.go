@@ -1,7 +1,6 @@
 package edit
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,83 +8,113 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// addItems adds to the list section.name.
-func addItems(data []byte, section, name string, items []string) ([]byte, error) {
-	if len(items) == 0 {
-		return data, nil
+// setItems sets the list at path where none is set. A list without entries is one.
+func setItems(text string, items []string, path ...string) (string, error) {
+	if !isNull(lookup(document(text), path...)) {
+		return text, nil
 	}
-	top := document(data)
-	flow := fmt.Sprintf("%s: [%s]", name, strings.Join(items, ", "))
-	sect := child(top, section)
-	list := child(sect, name)
-	before := 0
-	if list != nil {
-		before = len(list.Content)
-	}
-	good := func(d []byte) bool {
-		l := lookup(document(d), section, name)
-		return l != nil && l.Kind == yaml.SequenceNode && len(l.Content) == before+len(items) && len(child(top, section).Content) <= len(child(document(d), section).Content)
-	}
-	text := section + ": {" + flow + "}"
-	lines := strings.SplitAfter(string(data), "\n")
-	insert := func(at int, text ...string) ([]byte, error) {
-		return verified(slices.Insert(slices.Clone(lines), at, text...), good, section+": {"+flow+"}")
-	}
-	switch {
-	case sect == nil && top == nil && len(bytes.TrimSpace(data)) > 0 && !onlyComments(data):
-		return nil, byHand(text)
-	case sect == nil:
-		return append(data, section+":\n  "+flow+"\n"...), nil
-	case sect.Tag == "!!null":
-		key := keyLine(top, section)
-		return insert(key, "  "+flow+"\n")
-	case sect.Kind != yaml.MappingNode || sect.Style&yaml.FlowStyle != 0:
-		return nil, byHand(text)
-	case list == nil:
-		first := sect.Content[0]
-		return insert(first.Line-1, strings.Repeat(" ", first.Column-1)+flow+"\n")
-	case list.Tag == "!!null":
-		at := keyLine(sect, name) - 1
-		key, _, _ := strings.Cut(lines[at], ":")
-		lines[at] = key + ": [" + strings.Join(items, ", ") + "]\n"
-		return verified(lines, good, text)
-	case list.Style&yaml.FlowStyle != 0:
-		return addFlow(lines, list, items, good, text)
-	case list.Kind == yaml.SequenceNode:
-		last := list.Content[len(list.Content)-1]
-		lead := lines[last.Line-1][:last.Column-1]
-		dash := strings.LastIndexByte(lead, '-')
-		if dash < 0 {
-			return nil, byHand(text)
-		}
-		var more []string
-		for _, i := range items {
-			more = append(more, lead[:dash]+"- "+i+"\n")
-		}
-		return insert(lastLine(last), more...)
-	}
-	return nil, byHand(text)
+	return addItems(text, items, path...)
 }
 
-// addFlow puts items before the bracket that ends the list: the one with which
-// the file still reads as it should.
-func addFlow(lines []string, list *yaml.Node, items []string, good func([]byte) bool, text string) ([]byte, error) {
-	at := lastLine(list) - 1
-	sep := ""
-	if len(list.Content) > 0 {
-		sep = ", "
+// addItems adds to the list at path, which is an option of the top level or of a
+// section.
+func addItems(text string, items []string, path ...string) (string, error) {
+	if len(items) == 0 {
+		return text, nil
 	}
-	for ; at < len(lines); at++ {
-		for i := len(lines[at]) - 1; i >= 0; i-- {
-			if lines[at][i] != ']' {
+	name := path[len(path)-1]
+	values := make([]string, len(items))
+	for i, s := range items {
+		values[i] = plain(s)
+	}
+	flow := name + ": [" + strings.Join(values, ", ") + "]"
+	byHand := flow
+	if len(path) > 1 {
+		byHand = path[0] + ": {" + flow + "}"
+	}
+	good := func(a, b *yaml.Node) bool {
+		var had []*yaml.Node
+		if !isNull(a) {
+			had = a.Content
+		}
+		return (isNull(a) || a.Kind == yaml.SequenceNode) && b.Kind == yaml.SequenceNode && len(b.Content) == len(had)+len(items) &&
+			slices.EqualFunc(had, b.Content[:len(had)], same) &&
+			slices.EqualFunc(items, b.Content[len(had):], func(s string, n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Value == s })
+	}
+	return first(text, path, good, byHand, withItems(text, document(text), path, flow, values)...)
+}
+
+// withItems are texts that may have the items at path.
+func withItems(text string, top *yaml.Node, path []string, flow string, values []string) []string {
+	name, owner := path[len(path)-1], lookup(top, path[:len(path)-1]...)
+	list := child(owner, name)
+	insert := func(line int, more ...string) string {
+		return strings.Join(slices.Insert(lines(text), line, more...), "")
+	}
+	switch {
+	case owner == nil:
+		return []string{fmt.Sprintf("%s%s:\n  %s\n", text, path[0], flow)}
+	case len(path) > 1 && isNull(owner):
+		return []string{insert(keyLine(top, path[0]), "  "+flow+"\n")}
+	case list == nil && len(path) == 1:
+		return []string{text + flow + "\n"}
+	case list == nil && owner.Kind == yaml.MappingNode && len(owner.Content) > 0:
+		// Below the name of the section: a comment that comes first is about what follows it.
+		return []string{insert(keyLine(top, path[0]), strings.Repeat(" ", owner.Content[0].Column-1)+flow+"\n")}
+	case isNull(list) && list != nil:
+		return []string{replaceValue(text, keyLine(owner, name), strings.TrimPrefix(flow, name+": "))}
+	case list != nil && list.Kind == yaml.SequenceNode && list.Style&yaml.FlowStyle != 0:
+		return inFlow(text, list, strings.Join(values, ", "))
+	case list != nil && list.Kind == yaml.SequenceNode:
+		return inBlock(text, list, values)
+	}
+	return nil
+}
+
+// inFlow puts items before a bracket: the one with which the file still reads as
+// it should ends the list.
+func inFlow(text string, list *yaml.Node, items string) (texts []string) {
+	seps := []string{""}
+	if len(list.Content) > 0 {
+		seps = []string{", ", ""} // there may be a comma behind the last one
+	}
+	all := lines(text)
+	for at := lastLine(list) - 1; at < len(all); at++ {
+		for i := len(all[at]) - 1; i >= 0; i-- {
+			if all[at][i] != ']' {
 				continue
 			}
-			tried := slices.Clone(lines)
-			tried[at] = lines[at][:i] + sep + strings.Join(items, ", ") + lines[at][i:]
-			if out, err := verified(tried, good, text); err == nil {
-				return out, nil
+			for _, sep := range seps {
+				tried := slices.Clone(all)
+				tried[at] = all[at][:i] + sep + items + all[at][i:]
+				if texts = append(texts, strings.Join(tried, "")); len(texts) == maxTries {
+					return texts
+				}
 			}
 		}
 	}
-	return nil, byHand(text)
+	return texts
+}
+
+// inBlock puts items behind the last one, which may go on for some lines.
+func inBlock(text string, list *yaml.Node, items []string) (texts []string) {
+	all := lines(text)
+	indent := -1
+	for _, n := range list.Content {
+		// The dash of an entry may stand on a line of its own.
+		if line := all[n.Line-1]; strings.HasPrefix(strings.TrimLeft(line, " "), "-") {
+			indent = strings.IndexByte(line, '-')
+		}
+	}
+	if indent < 0 {
+		return nil
+	}
+	var more []string
+	for _, i := range items {
+		more = append(more, strings.Repeat(" ", indent)+"- "+i+"\n")
+	}
+	for at := lastLine(list); at <= len(all) && len(texts) < maxTries; at++ {
+		texts = append(texts, strings.Join(slices.Insert(slices.Clone(all), at, more...), ""))
+	}
+	return texts
 }

@@ -1,25 +1,73 @@
 package edit
 
-import "strings"
+import (
+	"fmt"
+	"strings"
 
-func setScalar(data []byte, name, value string, force bool) ([]byte, error) {
-	n := lookup(document(data), name)
+	"gopkg.in/yaml.v3"
+)
+
+// setScalar sets an option of the top level, where none is set or with force.
+func setScalar(text, name, value string, force bool) (string, error) {
+	top := document(text)
+	n := child(top, name)
+	if m := meant(n); !isNull(m) && (m.Value == value || !force && m.Value != "") {
+		return text, nil
+	}
+	whole := name + ": " + plain(value)
+	try := text + whole + "\n"
+	if n != nil {
+		try = replaceValue(text, keyLine(top, name), plain(value))
+	}
+	good := func(a, b *yaml.Node) bool {
+		return (a == nil || a.Kind == yaml.ScalarNode) && b.Kind == yaml.ScalarNode && b.Value == value
+	}
+	return first(text, []string{name}, good, whole, try)
+}
+
+// replaceValue puts another value behind the key of a line, counted from 1. The
+// comment behind it stays.
+func replaceValue(text string, line int, value string) string {
+	all := lines(text)
+	key, rest, _ := strings.Cut(all[line-1], ":")
+	rest = strings.TrimSpace(rest)
+	comment := strings.TrimSpace(rest[tokenLength(rest):])
+	if comment != "" {
+		comment = "  " + comment
+	}
+	all[line-1] = key + ": " + value + comment + "\n"
+	return strings.Join(all, "")
+}
+
+// tokenLength is the length of the scalar with which s begins.
+func tokenLength(s string) int {
 	switch {
-	case n == nil:
-		return append(data, name+": "+value+"\n"...), nil
-	case n.Value == value, !force && n.Value != "":
-		return data, nil
+	case s == "" || s[0] == '#':
+		return 0
+	case s[0] == '"' || s[0] == '\'':
+		for i := 1; i < len(s); i++ {
+			switch {
+			case s[i] == '\\' && s[0] == '"', strings.HasPrefix(s[i:], "''") && s[0] == '\'':
+				i++ // what comes next is no end
+			case s[i] == s[0]:
+				return i + 1
+			}
+		}
+		return len(s)
 	}
-	lines := strings.SplitAfter(string(data), "\n")
-	line := lines[n.Line-1]
-	key, rest, ok := strings.Cut(line, ":")
-	if !ok {
-		return nil, byHand(name + ": " + value)
+	if i := strings.Index(s, " #"); i >= 0 {
+		return i
 	}
-	comment := ""
-	if i := strings.Index(rest, " #"); i >= 0 {
-		comment = "  " + strings.TrimSpace(rest[i:])
+	return len(s)
+}
+
+// plain writes a scalar: without quotes where it can be read in no other way.
+func plain(s string) string {
+	odd := func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '.' || r == '-' || r == '_')
 	}
-	lines[n.Line-1] = key + ": " + value + comment + "\n"
-	return verified(lines, func(d []byte) bool { m := lookup(document(d), name); return m != nil && m.Value == value }, name+": "+value)
+	if s == "" || s[0] == '-' || strings.ContainsFunc(s, odd) {
+		return fmt.Sprintf("%q", s)
+	}
+	return s
 }
