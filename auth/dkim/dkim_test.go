@@ -19,6 +19,7 @@ import (
 
 	"github.com/sealmilter/sealmilter/auth/header"
 	"github.com/sealmilter/sealmilter/auth/internal/canon"
+	"github.com/sealmilter/sealmilter/auth/internal/dkimsig"
 	"github.com/sealmilter/sealmilter/auth/resolve"
 )
 
@@ -151,7 +152,7 @@ func forge(t testing.TB, h header.Fields, body, value string, key crypto.Signer)
 	sum := b.Sum()
 	value = strings.ReplaceAll(value, "@BH@", base64.StdEncoding.EncodeToString(sum[:]))
 	field := header.Field{Name: fieldName, Value: value}
-	hash := headerHash(h, indexFields(h), s.names, s.headerCanon, field, -1)
+	hash := dkimsig.HeaderHash(h, dkimsig.NewIndex(h), s.names, s.headerCanon, field, -1)
 	opts := crypto.SignerOpts(crypto.SHA256)
 	if _, ok := key.(ed25519.PrivateKey); ok {
 		opts = crypto.Hash(0)

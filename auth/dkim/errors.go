@@ -1,6 +1,10 @@
 package dkim
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/sealmilter/sealmilter/auth/internal/dkimsig"
+)
 
 // Why a signature did not pass, by the step of RFC 6376 §6.1 that found it.
 // A Result's Err wraps exactly one of them, and statusOf says what it means.
@@ -16,15 +20,15 @@ var (
 	ErrExpired        = errors.New("signature expired")
 
 	// §6.1.2: the key.
-	ErrKeyUnavailable = errors.New("key unavailable")
-	ErrNoKey          = errors.New("no key for signature")
-	ErrKeySyntax      = errors.New("key syntax error")
-	ErrKeyService     = errors.New("key is not for email") // s= of the record (§3.6.1)
-	ErrKeyHash        = errors.New("inappropriate hash algorithm")
-	ErrKeyRevoked     = errors.New("key revoked")
-	ErrKeyAlgorithm   = errors.New("inappropriate key algorithm")
-	ErrKeyTooShort    = errors.New("rsa key too short") // RFC 8301 §3.2
-	ErrKeyTooLong     = errors.New("rsa key too long")
+	ErrKeyUnavailable = dkimsig.ErrKeyUnavailable
+	ErrNoKey          = dkimsig.ErrNoKey
+	ErrKeySyntax      = dkimsig.ErrKeySyntax
+	ErrKeyService     = dkimsig.ErrKeyService
+	ErrKeyHash        = dkimsig.ErrKeyHash
+	ErrKeyRevoked     = dkimsig.ErrKeyRevoked
+	ErrKeyAlgorithm   = dkimsig.ErrKeyAlgorithm
+	ErrKeyTooShort    = dkimsig.ErrKeyTooShort
+	ErrKeyTooLong     = dkimsig.ErrKeyTooLong
 
 	// §6.1.3: the computation.
 	ErrBodyHash  = errors.New("body hash did not verify")

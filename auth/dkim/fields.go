@@ -1,59 +1,15 @@
 package dkim
 
 import (
-	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/sealmilter/sealmilter/auth/header"
-	"github.com/sealmilter/sealmilter/auth/internal/canon"
+	"github.com/sealmilter/sealmilter/auth/internal/dkimsig"
 	"github.com/sealmilter/sealmilter/auth/internal/tagvalue"
 	"github.com/sealmilter/sealmilter/auth/resolve"
 )
-
-// fieldIndex says where in a header section the fields of each name stand, top
-// first; names are in lower case without white space before the colon.
-type fieldIndex map[string][]int
-
-func indexFields(h header.Fields) fieldIndex {
-	x := fieldIndex{}
-	for i, f := range h {
-		n := strings.ToLower(strings.TrimRight(f.Name, " \t\r\n"))
-		x[n] = append(x[n], i)
-	}
-	return x
-}
-
-const ownName = "dkim-signature"
-
-// headerHash is hash step 2 of RFC 6376 §3.7: the fields that names (lower
-// case) choose, then the signature field itself with an empty b= and without
-// its line end. own is the signature field's place in h, -1 when it is not
-// there.
-func headerHash(h header.Fields, x fieldIndex, names []string, c canon.Canonicalization, field header.Field, own int) [sha256.Size]byte {
-	hash := sha256.New()
-	used := map[string]int{}
-	// §3.5 h=: never the field itself.
-	others := slices.DeleteFunc(slices.Clone(x[ownName]), func(i int) bool { return i == own })
-	var buf []byte
-	for _, n := range names {
-		places := x[n]
-		if n == ownName {
-			places = others
-		}
-		// §5.4.2: from the bottom up; a field that is not there counts for nothing.
-		if i := len(places) - 1 - used[n]; i >= 0 {
-			buf = canon.AppendField(buf[:0], c, h[places[i]])
-			hash.Write(buf)
-			used[n]++
-		}
-	}
-	field.Value = tagvalue.WithoutValue(field.Value, "b")
-	buf = canon.AppendField(buf[:0], c, field)
-	hash.Write(buf[:len(buf)-len("\r\n")])
-	return [sha256.Size]byte(hash.Sum(nil))
-}
 
 // shown counts the fields that may occur once only, of each name, as readers
 // may see them: also those with invisible characters in the name, and those
@@ -83,7 +39,7 @@ func duplicated(shown map[string]int, names []string) error {
 	}
 	for _, n := range names {
 		if have := shown[n]; have > 1 && have > signed[n] {
-			return fmt.Errorf("%w: %s %d times, signed %d", ErrDuplicates, short(n), have, signed[n])
+			return fmt.Errorf("%w: %s %d times, signed %d", ErrDuplicates, dkimsig.Short(n), have, signed[n])
 		}
 	}
 	return nil
@@ -103,8 +59,8 @@ const maxConverted = 50
 
 // choose returns the places of the DKIM-Signature fields to verify, top first:
 // all, or when there are more than limit, those whose d= is an author domain,
-// then its parents and children, then the topmost others (DESIGN §10). rest is
-// the places of the others. Only d= is looked at, so that thousands of
+// then its parents and children, then the topmost others. rest is the places of
+// the others. Only d= is looked at, so that thousands of
 // signatures cost little.
 func choose(h header.Fields, authorDomains []string, limit int) (chosen, rest []int) {
 	type candidate struct{ place, rank int }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/sealmilter/sealmilter/auth/header"
 	"github.com/sealmilter/sealmilter/auth/internal/canon"
+	"github.com/sealmilter/sealmilter/auth/internal/dkimsig"
 )
 
 // Canonicalization is a canonicalization algorithm (RFC 6376 §3.4).
@@ -55,7 +56,7 @@ type Signer struct {
 // may be dropped at any time.
 type Signing struct {
 	header header.Fields
-	index  fieldIndex
+	index  dkimsig.Index
 	bodies canon.Bodies
 	items  []signing
 }
@@ -71,14 +72,14 @@ type signing struct {
 // stand exactly as it will be sent and must not change before Finish. Errors
 // name the signer, never its key.
 func NewSigning(h header.Fields, signers []Signer) (*Signing, error) {
-	g := &Signing{header: h, index: indexFields(h)}
+	g := &Signing{header: h, index: dkimsig.NewIndex(h)}
 	if len(g.index["from"]) == 0 {
 		return nil, ErrNoFrom
 	}
 	for _, s := range signers {
 		it, err := prepare(s)
 		if err != nil {
-			return nil, fmt.Errorf("dkim: signer %s._domainkey.%s: %w", short(s.Selector), short(s.Domain), err)
+			return nil, fmt.Errorf("dkim: signer %s._domainkey.%s: %w", dkimsig.Short(s.Selector), dkimsig.Short(s.Domain), err)
 		}
 		it.names = g.chooseNames(s.Headers, s.Oversign)
 		it.body = g.bodies.Add(canon.Canonicalization(it.BodyCanon), -1)
@@ -102,12 +103,12 @@ func prepare(s Signer) (signing, error) {
 	it.HeaderCanon, it.BodyCanon = cmp.Or(s.HeaderCanon, Relaxed), cmp.Or(s.BodyCanon, Relaxed)
 	for _, c := range []Canonicalization{it.HeaderCanon, it.BodyCanon} {
 		if c != Simple && c != Relaxed {
-			return it, fmt.Errorf("unknown canonicalization %q", short(string(c)))
+			return it, fmt.Errorf("unknown canonicalization %q", dkimsig.Short(string(c)))
 		}
 	}
 	for _, n := range slices.Concat(s.Headers, s.Oversign) {
 		if !isFieldName(n) {
-			return it, fmt.Errorf("%q is no field name", short(n))
+			return it, fmt.Errorf("%q is no field name", dkimsig.Short(n))
 		}
 	}
 	if s.Expire < 0 || s.Expire > 0 && s.Expire < time.Second {
@@ -118,13 +119,13 @@ func prepare(s Signer) (signing, error) {
 	}
 	local, host, ok := cutLast(s.AUID, "@")
 	if !ok {
-		return it, fmt.Errorf("i=%q is no address", short(s.AUID))
+		return it, fmt.Errorf("i=%q is no address", dkimsig.Short(s.AUID))
 	}
 	if host, err = domainName(host); err != nil {
 		return it, err
 	}
 	if !isOrBelow(host, it.Domain) {
-		return it, fmt.Errorf("i=%q is not in %s", short(s.AUID), it.Domain)
+		return it, fmt.Errorf("i=%q is not in %s", dkimsig.Short(s.AUID), it.Domain)
 	}
 	if it.AUID = encodeQP(local) + "@" + host; len(it.AUID) > maxAUIDLen-100 { // a line has 998 bytes
 		return it, errors.New("i= is too long")
@@ -213,7 +214,7 @@ func (g *Signing) sign(it *signing) (string, error) {
 	for i, n := range it.names {
 		lower[i] = strings.ToLower(n)
 	}
-	hash := headerHash(g.header, g.index, lower, canon.Canonicalization(it.HeaderCanon), header.Field{Name: fieldName, Value: value}, -1)
+	hash := dkimsig.HeaderHash(g.header, g.index, lower, canon.Canonicalization(it.HeaderCanon), header.Field{Name: fieldName, Value: value}, -1)
 	opts := crypto.SignerOpts(crypto.SHA256)
 	if it.algorithm == "ed25519-sha256" {
 		opts = crypto.Hash(0) // PureEdDSA over the hash (RFC 8463 §3)

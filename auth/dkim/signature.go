@@ -9,6 +9,7 @@ import (
 
 	"github.com/sealmilter/sealmilter/auth/header"
 	"github.com/sealmilter/sealmilter/auth/internal/canon"
+	"github.com/sealmilter/sealmilter/auth/internal/dkimsig"
 	"github.com/sealmilter/sealmilter/auth/internal/tagvalue"
 )
 
@@ -56,7 +57,7 @@ func parseSignature(f header.Field, index int) (*signature, error) {
 		return s, fmt.Errorf("%w: %w", ErrSyntax, err)
 	}
 	if v, ok := tags.Get("v"); ok && v != "1" {
-		return s, fmt.Errorf("%w: v=%q", ErrVersion, short(v))
+		return s, fmt.Errorf("%w: v=%q", ErrVersion, dkimsig.Short(v))
 	}
 	for _, name := range []string{"v", "a", "b", "bh", "d", "h", "s"} {
 		if _, ok := tags.Get(name); !ok {
@@ -106,7 +107,7 @@ func (s *signature) parseAlgorithm(tags tagvalue.List) error {
 	case "rsa-sha1": // RFC 8301 §3.1: has permanently failed
 		return ErrSHA1
 	}
-	return fmt.Errorf("%w: a=%q", ErrUnsupported, short(a))
+	return fmt.Errorf("%w: a=%q", ErrUnsupported, dkimsig.Short(a))
 }
 
 // parseCanon reads c=. RFC 6376 §3.5: without a slash the body is simple.
@@ -123,7 +124,7 @@ func (s *signature) parseCanon(tags tagvalue.List) error {
 	s.headerCanon, s.bodyCanon = canon.Canonicalization(h), canon.Canonicalization(b)
 	for _, c := range []canon.Canonicalization{s.headerCanon, s.bodyCanon} {
 		if c != canon.Simple && c != canon.Relaxed { // §3.4: must be ignored
-			return fmt.Errorf("%w: c=%q", ErrUnsupported, short(h+"/"+b))
+			return fmt.Errorf("%w: c=%q", ErrUnsupported, dkimsig.Short(h+"/"+b))
 		}
 	}
 	return nil
@@ -140,18 +141,18 @@ func (s *signature) parseQuery(tags tagvalue.List) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%w: q=%q", ErrUnsupported, short(q))
+	return fmt.Errorf("%w: q=%q", ErrUnsupported, dkimsig.Short(q))
 }
 
 func (s *signature) parseBase64(tags tagvalue.List) (err error) {
 	bh, _ := tags.Get("bh")
-	if s.bodyHash, err = decodeBase64(bh); err != nil {
+	if s.bodyHash, err = dkimsig.DecodeBase64(bh); err != nil {
 		return fmt.Errorf("%w: bh= is not base64", ErrSyntax)
 	}
 	if len(s.bodyHash) != sha256.Size {
 		return fmt.Errorf("%w: bh= has %d bytes, sha256 has %d", ErrSyntax, len(s.bodyHash), sha256.Size)
 	}
-	if s.sig, err = decodeBase64(s.sigText); err != nil {
+	if s.sig, err = dkimsig.DecodeBase64(s.sigText); err != nil {
 		return fmt.Errorf("%w: b= is not base64", ErrSyntax)
 	}
 	if len(s.sig) == 0 {
@@ -170,7 +171,7 @@ func (s *signature) parseNames(tags tagvalue.List) error {
 	for n := range strings.SplitSeq(h, ":") {
 		n = strings.ToLower(strings.Trim(n, " \t\r\n"))
 		if !isFieldName(n) {
-			return fmt.Errorf("%w: field name %q in h=", ErrSyntax, short(n))
+			return fmt.Errorf("%w: field name %q in h=", ErrSyntax, dkimsig.Short(n))
 		}
 		from = from || n == "from"
 		s.names = append(s.names, n)
@@ -193,7 +194,7 @@ func (s *signature) parseNumbers(tags tagvalue.List) error {
 			continue
 		}
 		if v == "" || len(v) > n.digits || strings.Trim(v, "0123456789") != "" {
-			return fmt.Errorf("%w: %s=%q is not a number", ErrSyntax, n.name, short(v))
+			return fmt.Errorf("%w: %s=%q is not a number", ErrSyntax, n.name, dkimsig.Short(v))
 		}
 		u, err := strconv.ParseInt(v, 10, 64)
 		if err != nil {
@@ -221,7 +222,7 @@ func (s *signature) parseAUID(tags tagvalue.List) error {
 	text, ok := decodeQP(i)
 	at := strings.LastIndexByte(text, '@')
 	if !ok || at < 0 {
-		return fmt.Errorf("%w: i=%q is no address", ErrSyntax, short(i))
+		return fmt.Errorf("%w: i=%q is no address", ErrSyntax, dkimsig.Short(i))
 	}
 	host, err := domainName(text[at+1:])
 	if err != nil {
@@ -229,7 +230,7 @@ func (s *signature) parseAUID(tags tagvalue.List) error {
 	}
 	s.auid, s.auidHost = i, host
 	if !isOrBelow(host, s.domain) {
-		return fmt.Errorf("%w: i=%q is not in d=%s", ErrDomainMismatch, short(i), s.domain)
+		return fmt.Errorf("%w: i=%q is not in d=%s", ErrDomainMismatch, dkimsig.Short(i), s.domain)
 	}
 	return nil
 }

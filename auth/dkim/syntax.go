@@ -1,13 +1,12 @@
 package dkim
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 
-	"github.com/sealmilter/sealmilter/auth/internal/tagvalue"
+	"github.com/sealmilter/sealmilter/auth/internal/dkimsig"
 	"github.com/sealmilter/sealmilter/auth/resolve"
 )
 
@@ -23,7 +22,7 @@ func signingDomain(d string) (string, error) {
 		return "", fmt.Errorf("domain name %q has one label", n)
 	}
 	if strings.Trim(n[i+1:], "0123456789") == "" {
-		return "", fmt.Errorf("%q is an address, not a domain name", short(n))
+		return "", fmt.Errorf("%q is an address, not a domain name", dkimsig.Short(n))
 	}
 	return n, nil
 }
@@ -35,11 +34,11 @@ func domainName(s string) (string, error) {
 		return "", errors.New("domain name longer than 1000 bytes")
 	}
 	if strings.HasSuffix(s, ".") {
-		return "", fmt.Errorf("domain name %q ends in a dot", short(s))
+		return "", fmt.Errorf("domain name %q ends in a dot", dkimsig.Short(s))
 	}
 	n, err := resolve.CanonicalName(s)
 	if err != nil { // its text repeats all of s and may have lines
-		return "", errors.New(short(strings.ReplaceAll(err.Error(), "\n", ", ")))
+		return "", errors.New(dkimsig.Short(strings.ReplaceAll(err.Error(), "\n", ", ")))
 	}
 	return n, nil
 }
@@ -48,16 +47,6 @@ func domainName(s string) (string, error) {
 func isOrBelow(host, domain string) bool {
 	return host == domain || len(host) > len(domain) && strings.HasSuffix(host, domain) &&
 		host[len(host)-len(domain)-1] == '.'
-}
-
-// decodeBase64 reads base64string: white space anywhere, padding optional
-// (RFC 6376 §2.10).
-func decodeBase64(s string) ([]byte, error) {
-	s = tagvalue.StripFWS(s)
-	for range 2 {
-		s = strings.TrimSuffix(s, "=")
-	}
-	return base64.RawStdEncoding.DecodeString(s)
 }
 
 // decodeQP reads dkim-quoted-printable without white space (RFC 6376 §2.11,
@@ -103,12 +92,4 @@ func isWord(s string) bool {
 		}
 	}
 	return s != ""
-}
-
-// short bounds what an error repeats of a message or a record.
-func short(s string) string {
-	if len(s) > 80 {
-		return strings.ToValidUTF8(s[:80], "?") + "..."
-	}
-	return s
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sealmilter/sealmilter/auth/header"
 	"github.com/sealmilter/sealmilter/auth/internal/canon"
+	"github.com/sealmilter/sealmilter/auth/internal/dkimsig"
 	"github.com/sealmilter/sealmilter/auth/resolve"
 )
 
@@ -37,11 +38,11 @@ type Verifier struct {
 // its results. It belongs to one goroutine; end it with Finish or Cancel.
 type Verification struct {
 	header  header.Fields
-	index   fieldIndex
+	index   dkimsig.Index
 	items   []item
 	rest    []int // places of the signatures beyond the limit
 	bodies  canon.Bodies
-	lookups *lookups
+	lookups *dkimsig.Lookups
 	// spare is how many public-key operations are left over for selectors with
 	// several keys: the message's limit less one for each signature.
 	spare int
@@ -69,11 +70,11 @@ func (v *Verifier) Start(ctx context.Context, h header.Fields, authorDomains []s
 		limit = v.MaxSignatures
 	}
 	chosen, rest := choose(h, authorDomains, limit)
-	r := &Verification{header: h, rest: rest, lookups: newLookups(ctx, v.Resolver), spare: limit - len(chosen)}
+	r := &Verification{header: h, rest: rest, lookups: dkimsig.NewLookups(ctx, v.Resolver), spare: limit - len(chosen)}
 	if len(chosen) == 0 {
 		return r
 	}
-	r.index = indexFields(h)
+	r.index = dkimsig.NewIndex(h)
 	seen := shown(h)
 	for _, place := range chosen {
 		s, err := parseSignature(h[place], place)
@@ -84,7 +85,7 @@ func (v *Verifier) Start(ctx context.Context, h header.Fields, authorDomains []s
 		if it.err == nil {
 			it.unacceptable = cmp.Or(s.limited(), s.future(now()), duplicated(seen, s.names))
 			it.body = r.bodies.Add(s.bodyCanon, s.limit)
-			r.lookups.start(s.keyName())
+			r.lookups.Start(s.keyName())
 		}
 		r.items = append(r.items, it)
 	}
@@ -99,7 +100,7 @@ func (r *Verification) Write(chunk []byte) (int, error) { return r.bodies.Write(
 // more for all those beyond the limit together. It waits for keys until ctx
 // ends; a signature whose key is missing then is a TempError.
 func (r *Verification) Finish(ctx context.Context) []Result {
-	defer r.lookups.stop()
+	defer r.lookups.Stop()
 	var out []Result
 	for i := range r.items {
 		out = append(out, r.finish(ctx, &r.items[i]))
@@ -113,7 +114,7 @@ func (r *Verification) Finish(ctx context.Context) []Result {
 
 // Cancel ends the look-ups and waits for them. It may be called any number of
 // times, also after Finish.
-func (r *Verification) Cancel() { r.lookups.stop() }
+func (r *Verification) Cancel() { r.lookups.Stop() }
 
 // finish does RFC 6376 §6.1.2 and §6.1.3. One step is out of order: a wrong
 // body hash is known without the key, and no later attempt would mend it, so it
@@ -147,14 +148,14 @@ func (r *Verification) finish(ctx context.Context, it *item) Result {
 // takes the first, whichever the DNS puts first today. We try each that is
 // usable, so that the order does not matter.
 func (r *Verification) keys(ctx context.Context, s *signature) (usable []*KeyRecord, seen *KeyRecord, err error) {
-	records, err := r.lookups.wait(ctx, s.keyName())
+	records, err := r.lookups.Wait(ctx, s.keyName())
 	if err != nil {
 		return nil, nil, err
 	}
 	for _, txt := range records[:min(len(records), maxRecords)] {
 		k, e := ParseKeyRecord(txt)
 		if e == nil {
-			e = k.suits(s)
+			e = suits(k, s)
 		}
 		switch {
 		case e == nil:
@@ -184,7 +185,7 @@ func (it *item) checkBody() error {
 // verify is RFC 6376 §6.1.3 step 4. It returns the key that
 // verified, or the first one.
 func (r *Verification) verify(s *signature, keys []*KeyRecord) (*KeyRecord, error) {
-	hash := headerHash(r.header, r.index, s.names, s.headerCanon, s.field, s.index)
+	hash := dkimsig.HeaderHash(r.header, r.index, s.names, s.headerCanon, s.field, s.index)
 	for i, k := range keys {
 		if i > 0 {
 			if r.spare == 0 {
@@ -192,7 +193,7 @@ func (r *Verification) verify(s *signature, keys []*KeyRecord) (*KeyRecord, erro
 			}
 			r.spare--
 		}
-		if k.verify(hash[:], s.sig) {
+		if dkimsig.Verify(k, hash[:], s.sig) {
 			return k, nil
 		}
 	}

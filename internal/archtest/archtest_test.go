@@ -28,9 +28,10 @@ type room struct {
 var rooms = []room{
 	{"auth/resolve auth/header auth/internal/tagvalue policy/tree", "", "", "leaves know nothing of their users"},
 	{"auth/internal/canon", "auth/header", "", "tools know nothing of their users"},
+	{"auth/internal/dkimsig", "auth/header auth/internal/canon auth/internal/tagvalue auth/resolve", "", "tools know nothing of their users"},
 	{"auth/spf auth/dmarc auth/iprev", "auth/header auth/resolve auth/internal/tagvalue", "",
 		"methods know nothing of each other; dmarc gets identifiers as values"},
-	{"auth/dkim", "auth/header auth/resolve auth/internal/canon auth/internal/tagvalue", "",
+	{"auth/dkim", "auth/header auth/resolve auth/internal/canon auth/internal/dkimsig auth/internal/tagvalue", "",
 		"methods know nothing of each other; dmarc gets identifiers as values"},
 	{"auth", "auth/spf auth/dkim auth/dmarc auth/iprev auth/header auth/resolve", "os", "truth does not depend on what we do about it"},
 	{"policy", "policy/tree auth auth/spf auth/dkim auth/dmarc auth/iprev auth/header auth/resolve", "net os time", "a verdict can be replayed"},

@@ -1,4 +1,4 @@
-package dkim
+package dkimsig
 
 import (
 	"context"
@@ -8,8 +8,8 @@ import (
 	"github.com/sealmilter/sealmilter/auth/resolve"
 )
 
-// lookups fetches key records in the background, each name once.
-type lookups struct {
+// Lookups fetches key records in the background, each name once.
+type Lookups struct {
 	resolver resolve.Resolver
 	ctx      context.Context // ends with cancel
 	cancel   context.CancelFunc
@@ -23,14 +23,15 @@ type lookup struct {
 	err     error
 }
 
-func newLookups(ctx context.Context, r resolve.Resolver) *lookups {
-	l := &lookups{resolver: r, byName: map[string]*lookup{}}
+// NewLookups starts nothing yet; all of it ends with ctx, or Stop.
+func NewLookups(ctx context.Context, r resolve.Resolver) *Lookups {
+	l := &Lookups{resolver: r, byName: map[string]*lookup{}}
 	l.ctx, l.cancel = context.WithCancel(ctx)
 	return l
 }
 
-// start asks for name unless that has been done.
-func (l *lookups) start(name string) {
+// Start asks for name unless that has been done.
+func (l *Lookups) Start(name string) {
 	if l.byName[name] != nil {
 		return
 	}
@@ -55,9 +56,9 @@ func (l *lookups) start(name string) {
 	})
 }
 
-// wait returns name's records, or why there are none, at the latest when ctx
+// Wait returns name's records, or why there are none, at the latest when ctx
 // ends.
-func (l *lookups) wait(ctx context.Context, name string) ([]string, error) {
+func (l *Lookups) Wait(ctx context.Context, name string) ([]string, error) {
 	k := l.byName[name]
 	if k == nil {
 		return nil, ErrKeyUnavailable
@@ -75,9 +76,9 @@ func (l *lookups) wait(ctx context.Context, name string) ([]string, error) {
 	}
 }
 
-// stop ends what is still going on and waits for it. A Resolver returns soon
+// Stop ends what is still going on and waits for it. A Resolver returns soon
 // after its context has ended.
-func (l *lookups) stop() {
+func (l *Lookups) Stop() {
 	l.cancel()
 	l.wg.Wait()
 }
