@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sealmilter/sealmilter/auth/resolve"
+	"github.com/sealmilter/sealmilter/internal/address"
 	"github.com/sealmilter/sealmilter/internal/assemble"
 	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/doctor"
@@ -180,7 +181,7 @@ func (f *doctorFlags) addresses(cfg *config.Config) ([]netip.Addr, error) {
 	addrs, _ := net.InterfaceAddrs()
 	for _, a := range addrs {
 		if p, err := netip.ParsePrefix(a.String()); err == nil {
-			if ip := p.Addr().Unmap(); doctor.Public(ip) {
+			if ip := p.Addr().Unmap(); address.Public(ip) {
 				out = append(out, ip)
 			}
 		}

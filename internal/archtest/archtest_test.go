@@ -36,14 +36,14 @@ var rooms = []room{
 	{"auth", "auth/spf auth/dkim auth/dmarc auth/iprev auth/header auth/resolve", "os", "truth does not depend on what we do about it"},
 	{"policy", "policy/tree auth auth/spf auth/dkim auth/dmarc auth/iprev auth/header auth/resolve", "net os time", "a verdict can be replayed"},
 	{"keys", "", "", "the safe does not know the mail"},
-	{"keys/publish", "keys", "", "records follow from keys and domains alone"},
+	{"keys/publish", "keys internal/address", "", "records follow from keys and domains alone"},
 
 	{"milter", "policy keys auth auth/dkim auth/header internal/telemetry internal/postfix/version", "",
 		"the hall gets what it needs from internal/assemble; internal/telemetry goes"},
 	{"milter/client", "internal/postfix/version", "", "it plays the MTA, which knows nothing of us"},
 	{"milter/witness", "", "", "it is no part of the daemon"},
 
-	{"internal/config", "policy policy/tree auth/resolve", "", "what the file says is known before anything is made of it"},
+	{"internal/config", "policy policy/tree auth/resolve internal/address", "", "what the file says is known before anything is made of it"},
 	{"internal/config/edit", "auth/resolve internal/problem", "os", "an edit can be replayed from the file's text"},
 	{"internal/dnsclient", "auth/resolve", "", "it answers questions and does not know whose"},
 	{"internal/assemble", `internal/config keys policy auth auth/dkim auth/resolve milter internal/dnsclient internal/telemetry internal/asuser
@@ -66,10 +66,12 @@ var rooms = []room{
 
 	{"internal/problem", "internal/plain", "", "what is wrong is told in one form, whatever it is about"},
 	{"internal/socket", "internal/problem", "", "plumbing knows nothing of the rooms"},
-	{"internal/plain internal/asuser internal/child internal/telemetry internal/secondopinion internal/archtest", "", "", "plumbing knows nothing of the rooms"},
+	{"internal/address internal/plain internal/asuser internal/child internal/telemetry internal/secondopinion internal/archtest", "", "",
+		"plumbing knows nothing of the rooms"},
 
 	{"cmd/sealmilter", `auth auth/dkim auth/header auth/resolve policy keys keys/publish milter milter/client
-		internal/admin internal/assemble internal/asuser internal/child internal/config internal/doctor internal/filing internal/inspect internal/plain
+		internal/address internal/admin internal/assemble internal/asuser internal/child internal/config internal/doctor internal/filing
+		internal/inspect internal/plain
 		internal/postfix internal/problem internal/proof internal/secondopinion internal/service internal/setup internal/socket`, "", "the front door says what it opens"},
 }
 

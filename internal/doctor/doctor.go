@@ -123,9 +123,3 @@ func clip(s string) string {
 func txt(name, value string) string {
 	return name + " TXT \"" + strings.Join(publish.TXT{Value: value}.Chunks(), "\" \"") + "\""
 }
-
-// Public reports whether the world can see ip as a sender.
-func Public(ip netip.Addr) bool {
-	shared := netip.PrefixFrom(netip.AddrFrom4([4]byte{100, 64, 0, 0}), 10) // RFC 6598: carrier-grade NAT
-	return ip.IsGlobalUnicast() && !ip.IsPrivate() && !shared.Contains(ip)
-}

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sealmilter/sealmilter/internal/address"
 	"github.com/sealmilter/sealmilter/keys"
 )
 
@@ -106,7 +107,7 @@ func (p Publication) spf() TXT {
 		if a.Is6() {
 			term = "ip6:" + a.String()
 		}
-		if public(a) && !slices.Contains(terms, term) {
+		if address.Public(a) && !slices.Contains(terms, term) {
 			terms = append(terms, term)
 		}
 	}
@@ -131,12 +132,6 @@ func (p Publication) spf() TXT {
 	// forwarding (RFC 9989 §7.1).
 	t.Value = "v=spf1 mx " + strings.Join(terms, " ") + " ~all"
 	return t
-}
-
-// public reports whether the world can see a as a sender.
-func public(a netip.Addr) bool {
-	shared := netip.MustParsePrefix("100.64.0.0/10") // RFC 6598: carrier-grade NAT
-	return a.IsGlobalUnicast() && !a.IsPrivate() && !shared.Contains(a)
 }
 
 // dmarc proposes the record to begin with (RFC 9989 §5.1.4).
