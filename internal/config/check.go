@@ -2,10 +2,10 @@ package config
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 
+	"github.com/sealmilter/sealmilter/internal/address"
 	"github.com/sealmilter/sealmilter/policy"
 )
 
@@ -80,14 +80,11 @@ func (d *decoder) checkNetworks(c *Config) {
 		}
 	}
 	for i, a := range c.Egress {
-		if a.IsValid() && (a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsUnspecified() || sharedSpace.Contains(a)) {
+		if a.IsValid() && !address.Public(a) {
 			d.warnAt(fmt.Sprintf("egress[%d]", i), fmt.Sprintf("%s is not a public address", a), "write the address that other hosts see; behind NAT it is the gateway's")
 		}
 	}
 }
-
-// RFC 6598: carrier-grade NAT.
-var sharedSpace = netip.MustParsePrefix("100.64.0.0/10")
 
 // Fields that no signature may cover: RFC 6376 §5.4 (Return-Path changes in
 // transit, DKIM-Signature is covered anyway), and those that we take out.

@@ -92,6 +92,7 @@ func TestWarnings(t *testing.T) {
 		"listen: [\"inet:192.0.2.1:8891\"]":                      "milter.yaml:1: warning: inet:192.0.2.1:8891 lets every user of this host and every host that reaches it connect\n  hint: whoever connects can have any mail signed for every listed domain, and may open the port before we do; for an MTA on this host take a unix socket\n",
 		"socket: {mode: \"0662\"}":                               "milter.yaml:1: warning: socket.mode 0662 lets every user of this host connect\n  hint: whoever connects can have any mail signed for every listed domain: 0660, and the MTA's group\n",
 		"egress: [100.64.1.1]":                                   "milter.yaml:1: warning: 100.64.1.1 is not a public address\n  hint: write the address that other hosts see; behind NAT it is the gateway's\n",
+		"egress: [224.0.0.1]":                                    "milter.yaml:1: warning: 224.0.0.1 is not a public address\n  hint: write the address that other hosts see; behind NAT it is the gateway's\n",
 		"dns: {timeout: 30s}":                                    "milter.yaml:1: warning: dns.timeout 30s is longer than limits.message_timeout 10s\n",
 		"sign: {domains: [local]}":                               "milter.yaml:1: warning: domain local has no dot\n",
 		"sign: {headers: [From, Bcc]}":                           "milter.yaml:1: warning: Bcc is often changed or removed on the way, which breaks the signature\n  hint: leave it away (RFC 6376 §5.4.1)\n",
