@@ -278,6 +278,8 @@ func TestVerdicts(t *testing.T) {
 			`tempfail a "iprev=pass" | 451 4.7.1 try again later`},
 		{"reject by default text", `[{name: a, action: reject}]`, Options{}, nil, `reject a "always" | 550 5.7.1 message rejected by local policy`},
 		{"reply without enhanced code", `[{name: a, action: reject, reply: "554 go away"}]`, Options{}, nil, `reject a "always" | 554 5.7.1 go away`},
+		{"reply with the first code of its class", `[{name: a, action: reject, reply: "500 no"}]`, Options{}, nil, `reject a "always" | 500 5.7.1 no`},
+		{"reply with spaces between", `[{name: a, action: reject, reply: "554   5.7.0  go away"}]`, Options{}, nil, `reject a "always" | 554 5.7.0 go away`},
 		{"reply with fields", `[{name: a, action: tempfail, reply: "450 4.7.25 {client.ip} [{iprev}] {{x}}"}]`, Options{}, nil,
 			`tempfail a "always" | 450 4.7.25 192.0.2.7 [pass] {x}`},
 		{"reply that comes out empty", `[{name: a, action: reject, reply: "550 5.7.1 {spf.explanation}"}]`, Options{}, nil,

@@ -63,8 +63,8 @@ func splitReply(s string, a Action) (code int, enhanced, text string, err error)
 	}
 	def := DefaultReply(a)
 	// RFC 5321 §4.2.1: the first digit is the class, the second at most 5.
-	if code/100 != def.Code/100 || code/10%10 > 5 {
-		return 0, "", "", fmt.Errorf("reply code %d does not fit action %s, which needs %dxx", code, a, def.Code/100)
+	if class := def.Enhanced[0]; num[0] != class || num[1] > '5' {
+		return 0, "", "", fmt.Errorf("reply code %d does not fit action %s, which needs %cxx", code, a, class)
 	}
 	rest = strings.TrimLeft(rest, " ")
 	first, after, _ := strings.Cut(rest, " ")
