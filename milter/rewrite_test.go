@@ -331,7 +331,7 @@ func TestBareFromIsCompleted(t *testing.T) {
 
 // What Sendmail adds, removes or rewrites is in no signature of ours.
 func TestNeverSignedOnSendmail(t *testing.T) {
-	m := &message{set: &Setup{Sign: Sign{Headers: []string{"From", "To", "Bcc", "Return-Path", "Content-Length", "Full-Name"}, Oversign: []string{"From", "To", "Date"}, HeaderCanon: dkim.Simple}}, sendmail: true}
+	m := &message{set: &Setup{Sign: Sign{Headers: []string{"From", "To", "Bcc", "Return-Path", "Content-Length", "Full-Name", "received", "Authentication-Results"}, Oversign: []string{"From", "To", "Date", "Received"}, HeaderCanon: dkim.Simple}}, sendmail: true}
 	s := m.signer(&keys.Key{}, "good.example")
 	if !slices.Equal(s.Headers, []string{"From", "To"}) || !slices.Equal(s.Oversign, []string{"From"}) || s.HeaderCanon != dkim.Relaxed {
 		t.Errorf("%+v", s)

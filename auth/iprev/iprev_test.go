@@ -87,24 +87,27 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// TestLimit: RFC 7208 §4.6.4, which RFC 8601 §3 cites, has ten.
 func TestLimit(t *testing.T) {
 	var s strings.Builder
 	for i := range 40 {
-		fmt.Fprintf(&s, "192.0.2.1 PTR n%d.example\n", i)
+		fmt.Fprintf(&s, "192.0.2.1 PTR n%d.example\n192.0.2.3 PTR n%d.example\n", i, i)
 	}
-	s.WriteString("n9.example A 192.0.2.1\nn10.example A 192.0.2.2\n192.0.2.2 PTR x.example\n")
+	s.WriteString("n9.example A 192.0.2.1\nn10.example A 192.0.2.3\n")
 	for _, tt := range []struct {
+		name, ip   string
 		max, asked int
 		want       Status
 	}{
-		{max: 0, asked: 1 + 10, want: Pass}, // n9 is the tenth name
-		{max: 9, asked: 1 + 9, want: Fail},
-		{max: 40, asked: 1 + 10, want: Pass},
+		{"the tenth leads back", "192.0.2.1", 0, 1 + 10, Pass},
+		{"the eleventh leads back", "192.0.2.3", 0, 1 + 10, Fail},
+		{"a limit of nine", "192.0.2.1", 9, 1 + 9, Fail},
+		{"a limit of eleven", "192.0.2.3", 11, 1 + 11, Pass},
 	} {
-		t.Run(fmt.Sprint(tt.max), func(t *testing.T) {
+		t.Run(tt.name, func(t *testing.T) {
 			z := resolve.MustZone(s.String())
 			c := Checker{Resolver: z, MaxNames: tt.max}
-			r := c.Check(t.Context(), netip.MustParseAddr("192.0.2.1"))
+			r := c.Check(t.Context(), netip.MustParseAddr(tt.ip))
 			if r.Status != tt.want || len(z.Asked()) != tt.asked {
 				t.Errorf("%s (%v) after %d questions, want %s after %d", r.Status, r.Err, len(z.Asked()), tt.want, tt.asked)
 			}
