@@ -93,22 +93,27 @@ func TestLimit(t *testing.T) {
 	for i := range 40 {
 		fmt.Fprintf(&s, "192.0.2.1 PTR n%d.example\n192.0.2.3 PTR n%d.example\n", i, i)
 	}
+	for i := range 10 {
+		fmt.Fprintf(&s, "192.0.2.4 PTR n%d.example\n", i)
+	}
 	s.WriteString("n9.example A 192.0.2.1\nn10.example A 192.0.2.3\n")
 	for _, tt := range []struct {
 		name, ip   string
 		max, asked int
 		want       Status
+		text       string // in the error
 	}{
-		{"the tenth leads back", "192.0.2.1", 0, 1 + 10, Pass},
-		{"the eleventh leads back", "192.0.2.3", 0, 1 + 10, Fail},
-		{"a limit of nine", "192.0.2.1", 9, 1 + 9, Fail},
-		{"a limit of eleven", "192.0.2.3", 11, 1 + 11, Pass},
+		{"the tenth leads back", "192.0.2.1", 0, 1 + 10, Pass, ""},
+		{"the eleventh leads back", "192.0.2.3", 0, 1 + 10, Fail, "the first 10 were asked"},
+		{"ten, and none leads back", "192.0.2.4", 0, 1 + 10, Fail, "and 7 more"},
+		{"a limit of nine", "192.0.2.1", 9, 1 + 9, Fail, "the first 9 were asked"},
+		{"a limit of eleven", "192.0.2.3", 11, 1 + 11, Pass, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			z := resolve.MustZone(s.String())
 			c := Checker{Resolver: z, MaxNames: tt.max}
 			r := c.Check(t.Context(), netip.MustParseAddr(tt.ip))
-			if r.Status != tt.want || len(z.Asked()) != tt.asked {
+			if r.Status != tt.want || len(z.Asked()) != tt.asked || !strings.Contains(fmt.Sprint(r.Err), tt.text) {
 				t.Errorf("%s (%v) after %d questions, want %s after %d", r.Status, r.Err, len(z.Asked()), tt.want, tt.asked)
 			}
 		})

@@ -139,3 +139,32 @@ func TestLoadMissing(t *testing.T) {
 		t.Error(problems)
 	}
 }
+
+// TestFieldsBetterLeftUnsigned: RFC 6376 §5.4, §5.4.1, in both lists; no word
+// where nothing is wrong.
+func TestFieldsBetterLeftUnsigned(t *testing.T) {
+	for name, want := range map[string]string{
+		"Return-Path": "must not be signed", "dkim-signature": "must not be signed", "Authentication-Results": "must not be signed", "X-Quarantine": "must not be signed",
+		"Received": "is often changed", "Comments": "is often changed", "Keywords": "is often changed", "Bcc": "is often changed", "Resent-Bcc": "is often changed",
+		"Content-Length": "is often changed", "Full-Name": "is often changed", "X-Mine": "",
+	} {
+		for _, list := range []string{"headers", "oversign"} {
+			_, problems := named().Parse("milter.yaml", []byte("sign: {"+list+": [From, "+name+"]}\n"))
+			if got := problems.String(); want == "" && got != "" || !strings.Contains(got, name+" "+want) && want != "" || problems.Failed() != (want == "must not be signed") {
+				t.Errorf("%s in %s: %s", name, list, got)
+			}
+		}
+	}
+	for yaml, want := range map[string]string{
+		"sign: {headers: [From, To, from]}":                       "from is in sign.headers twice",
+		"sign: {oversign: [From, To, to]}":                        "to is in sign.oversign twice",
+		"mta: sendmail\nsign: {canonicalization: simple/relaxed}": "Sendmail rewrites address fields",
+		"mta: sendmail\nsign: {canonicalization: relaxed/simple}": "",
+		"mta: postfix\nsign: {canonicalization: simple/simple}":   "",
+	} {
+		_, problems := named().Parse("milter.yaml", []byte(yaml))
+		if got := problems.String(); (got == "") != (want == "") || !strings.Contains(got, want) {
+			t.Errorf("%s: %s", yaml, got)
+		}
+	}
+}

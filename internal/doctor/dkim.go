@@ -97,7 +97,7 @@ func samePublic(rec *dkim.KeyRecord, k *keys.Key) bool {
 // mangled names what DNS panels commonly do to a long record.
 func mangled(seen, want string) string {
 	switch {
-	case seen != "" && len(seen) < len(want) && strings.HasPrefix(want, seen):
+	case seen != "" && strings.HasPrefix(want, seen):
 		return fmt.Sprintf("; it is cut off after %d bytes: enter it as several strings of at most 255 bytes each", len(seen))
 	case strings.ContainsAny(seen, `"`):
 		return `; quotation marks are part of it: enter the value without them`

@@ -2,8 +2,14 @@ package doctor
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -63,7 +69,9 @@ func TestDNS(t *testing.T) {
 		name string
 		drop []string
 		add  string
-		want string // every finding that is no PASS: "LEVEL check subject: part of the message | part of the paste"
+		// Every finding that is no PASS: "LEVEL check subject: part of the message |
+		// part of the paste", "| nothing" where there is nothing to paste.
+		want string
 	}{
 		{"healthy", nil, "", ""},
 		{"rsa record missing", []string{"s1._"}, "", `FAIL dkim s1._domainkey.example.com: not in the DNS | s1._domainkey.example.com TXT "v=DKIM1; k=rsa; p=`},
@@ -75,6 +83,7 @@ func TestDNS(t *testing.T) {
 		{"revoked", []string{"s1._"}, `s1._domainkey.example.com TXT "v=DKIM1; p="`, `FAIL dkim s1._domainkey.example.com: revokes`},
 		{"cut off", []string{"s1._"}, `s1._domainkey.example.com TXT "SHORT"`, `FAIL dkim s1._domainkey.example.com: cut off after 255 bytes`},
 		{"quoted", []string{"s1e._"}, `s1e._domainkey.example.com TXT "\"v=DKIM1; k=ed25519; p=x\""`, `FAIL dkim s1e._domainkey.example.com: quotation marks`},
+		{"backslashes", []string{"s1e._"}, `s1e._domainkey.example.com TXT "v=DKIM1\\; k=ed25519\\; p=x"`, `FAIL dkim s1e._domainkey.example.com: backslashes`},
 		{"test mode", []string{"s1._"}, `s1._domainkey.example.com TXT "RSA; t=y"`, `WARN dkim s1._domainkey.example.com: t=y`},
 		{"wrong hash", []string{"s1._"}, `s1._domainkey.example.com TXT "RSA; h=sha1"`, `FAIL dkim s1._domainkey.example.com: sha256`},
 		{"not for mail", []string{"s1._"}, `s1._domainkey.example.com TXT "RSA; s=web"`, `FAIL dkim s1._domainkey.example.com: does not allow mail`},
@@ -89,6 +98,15 @@ func TestDNS(t *testing.T) {
 		{"spf broken", []string{"example.com TXT"}, `example.com TXT "v=spf1 ipv4:192.0.2.25 -all"`, "FAIL spf example.com: broken\nFAIL spf example.com: broken"},
 		{"spf for everybody", []string{"example.com TXT"}, `example.com TXT "v=spf1 +all"`, `WARN spf example.com: everybody may send`},
 		{"spf does not answer", []string{"example.com TXT"}, "example.com TXT !timeout", `WARN spf example.com: did not answer`},
+		{"spf does not answer further on", []string{"example.com TXT"}, "example.com TXT \"v=spf1 include:slow.example -all\"\nslow.example TXT !servfail",
+			"WARN spf example.com: did not answer\nWARN spf example.com: did not answer"},
+		{"spf with nine look-ups", []string{"example.com TXT"}, "example.com TXT \"v=spf1" + includes(9) + " ip4:192.0.2.25 ip6:2001:db8::25 -all\"\ni.example TXT \"v=spf1 -all\"",
+			"WARN spf example.com: 192.0.2.25 may send (ip4:192.0.2.25), but the record needs 9 of the 10 look-ups\n" +
+				"WARN spf example.com: 2001:db8::25 may send (ip6:2001:db8::25), but the record needs 9 of the 10 look-ups"},
+		{"spf with eight look-ups", []string{"example.com TXT"}, "example.com TXT \"v=spf1" + includes(8) + " ip4:192.0.2.25 ip6:2001:db8::25 -all\"\ni.example TXT \"v=spf1 -all\"", ""},
+		{"helo does not answer", []string{"mail.example.com TXT"}, "mail.example.com TXT !servfail", "WARN spf mail.example.com: did not answer\nWARN spf mail.example.com: did not answer"},
+		{"helo broken", []string{"mail.example.com TXT"}, `mail.example.com TXT "v=spf1 ipv4:192.0.2.25 -all"`,
+			"FAIL spf mail.example.com: broken | ip4:192.0.2.25 ip6:2001:db8::25 -all\nFAIL spf mail.example.com: broken | ip4:192.0.2.25 ip6:2001:db8::25 -all"},
 		{"helo without spf", []string{"mail.example.com TXT"}, "", "WARN spf mail.example.com: no SPF record | ip4:192.0.2.25 ip6:2001:db8::25 -all\nWARN spf mail.example.com: no SPF record"},
 		{"helo refused", []string{"mail.example.com TXT"}, `mail.example.com TXT "v=spf1 -all"`, "FAIL spf mail.example.com: bounces | \"v=spf1 ip4:192.0.2.25 -all\"\nFAIL spf mail.example.com: bounces | \"v=spf1 ip6:2001:db8::25 -all\""},
 		{"helo leads elsewhere", []string{"mail.example.com A 1"}, "mail.example.com A 192.0.2.99",
@@ -101,12 +119,23 @@ func TestDNS(t *testing.T) {
 		{"ptr does not answer", []string{"192.0.2.25"}, "192.0.2.25 PTR !servfail", "WARN ptr 192.0.2.25: did not answer"},
 
 		{"no dmarc", []string{"_dmarc"}, "", `WARN dmarc _dmarc.example.com: no DMARC record | "v=DMARC1; p=none`},
-		{"two dmarc records", nil, `_dmarc.example.com TXT "v=DMARC1; p=none"`, `FAIL dmarc _dmarc.example.com: 2 DMARC records`},
-		{"dmarc broken", []string{"_dmarc"}, `_dmarc.example.com TXT "v=DMARC1; p=refuse"`, `FAIL dmarc _dmarc.example.com: record`},
+		{"two dmarc records", nil, `_dmarc.example.com TXT "v=DMARC1; p=none"`, `FAIL dmarc _dmarc.example.com: 2 DMARC records | nothing`},
+		{"dmarc broken", []string{"_dmarc"}, `_dmarc.example.com TXT "v=DMARC1; p=refuse"`, `FAIL dmarc _dmarc.example.com: the record is broken: policy record has an invalid p=`},
+		{"dmarc broken, with reports", []string{"_dmarc"}, `_dmarc.example.com TXT "v=DMARC1; p=refuse; rua=mailto:dmarc@example.com"`, `FAIL dmarc _dmarc.example.com: the record is broken: policy`},
 		{"no reports", []string{"_dmarc"}, `_dmarc.example.com TXT "v=DMARC1; p=none"`, `WARN dmarc _dmarc.example.com: no rua=`},
 		{"reports elsewhere", []string{"_dmarc"}, `_dmarc.example.com TXT "v=DMARC1; p=none; rua=mailto:a@reports.example"`,
 			`WARN dmarc example.com._report._dmarc.reports.example: has not agreed | TXT "v=DMARC1"`},
 		{"reports elsewhere, agreed", []string{"_dmarc"}, "_dmarc.example.com TXT \"v=DMARC1; p=none; rua=mailto:a@reports.example\"\nexample.com._report._dmarc.reports.example TXT \"v=DMARC1;\"", ""},
+
+		{"reports within the organisation", []string{"_dmarc"}, `_dmarc.example.com TXT "v=DMARC1; p=none; rua=mailto:a@example.com,mailto:a@in.example.com,https://x.example/"`, ""},
+		{"reports elsewhere, twice", []string{"_dmarc"}, `_dmarc.example.com TXT "v=DMARC1; p=none; rua=mailto:a@reports.example,mailto:b@Reports.example"`,
+			`WARN dmarc example.com._report._dmarc.reports.example: has not agreed`},
+		{"reports elsewhere, another record", []string{"_dmarc"}, "_dmarc.example.com TXT \"v=DMARC1; p=none; rua=mailto:a@reports.example\"\nexample.com._report._dmarc.reports.example TXT \"v=spf1 -all\"",
+			`WARN dmarc example.com._report._dmarc.reports.example: has not agreed`},
+		{"reports elsewhere, no answer", []string{"_dmarc"}, "_dmarc.example.com TXT \"v=DMARC1; p=none; rua=mailto:a@reports.example\"\nexample.com._report._dmarc.reports.example TXT !servfail",
+			`WARN dmarc example.com._report._dmarc.reports.example: did not answer`},
+		{"reports to eleven domains", []string{"_dmarc"}, `_dmarc.example.com TXT "v=DMARC1; p=none; rua=` + elsewhere(11) + `"`,
+			strings.TrimSuffix(strings.Repeat("WARN dmarc *: has not agreed\n", 10), "\n")},
 
 		{"no mx", []string{"example.com MX"}, "", "WARN mx example.com: no MX record | example.com MX 10 mail.example.com"},
 		{"null mx", []string{"example.com MX"}, "example.com MX 0 .", "WARN mx example.com: null MX"},
@@ -120,6 +149,16 @@ func TestDNS(t *testing.T) {
 			compare(t, found, c.want)
 		})
 	}
+}
+
+func includes(n int) string { return strings.Repeat(" include:i.example", n) }
+
+func elsewhere(n int) string {
+	var all []string
+	for i := range n {
+		all = append(all, fmt.Sprintf("mailto:a@r%d.example", i))
+	}
+	return strings.Join(all, ",")
 }
 
 // compare looks at every finding that is no PASS.
@@ -143,6 +182,11 @@ func compare(t *testing.T, found []Finding, want string) {
 	for i, f := range bad {
 		line, paste, _ := strings.Cut(lines[i], " | ")
 		head, message, _ := strings.Cut(line, ": ")
+		if paste == "nothing" && f.Paste != "" {
+			t.Errorf("%+v has something to paste", f)
+		}
+		paste = strings.TrimPrefix(paste, "nothing")
+		head = strings.ReplaceAll(head, "*", f.Subject)
 		if fmt.Sprintf("%s %s %s", f.Level, f.Check, f.Subject) != head || !strings.Contains(f.Message, message) || !strings.Contains(f.Paste, paste) {
 			t.Errorf("%+v\nwant %s", f, lines[i])
 		}
@@ -158,6 +202,53 @@ func TestSubdomainsAlign(t *testing.T) {
 	compare(t, dmarcRecord(context.Background(), sick(t, made, nil, ""), d), "")
 	strict := sick(t, made, []string{"_dmarc"}, `_dmarc.example.com TXT "v=DMARC1; p=reject; adkim=s; rua=mailto:d@example.com"`)
 	compare(t, dmarcRecord(context.Background(), strict, d), "FAIL dmarc a.example.com: do not align | sealmilter keys new a.example.com")
+}
+
+// TestDMARCShown: what is looked at is the record that counts, which may be the
+// one of the organisation.
+func TestDMARCShown(t *testing.T) {
+	const record = "v=DMARC1; p=refuse; rua=mailto:dmarc@example.com"
+	z := resolve.MustZone(`_dmarc.example.com TXT "` + record + `"`)
+	for _, f := range dmarcRecord(context.Background(), z, Domain{Name: "a.example.com", SDID: "example.com"}) {
+		if f.Subject != "_dmarc.example.com" || f.Seen != record {
+			t.Errorf("%+v", f)
+		}
+	}
+}
+
+// TestWeakKey: RFC 8301 §3.2, signers should use 2048 bits.
+func TestWeakKey(t *testing.T) {
+	private, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "example.com"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	text := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(private)})
+	if err := os.WriteFile(filepath.Join(dir, "example.com", "s1.pem"), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	store, problems := keys.Load(dir, []keys.DomainSpec{{Name: "example.com"}}, nil)
+	made := store.All()
+	if len(made) != 1 {
+		t.Fatalf("%d keys, %v", len(made), problems)
+	}
+	z := resolve.MustZone(`s1._domainkey.example.com TXT "` + publish.Record(made[0]) + `"`)
+	got := dkimKey(context.Background(), z, Domain{Name: "example.com", SDID: "example.com"}, made[0])
+	compare(t, []Finding{got}, "WARN dkim s1._domainkey.example.com: the key has only 1024 bits | sealmilter keys new example.com")
+	if !strings.Contains(got.Want, "2048 bits") {
+		t.Errorf("want %q", got.Want)
+	}
+}
+
+// TestHeloWithoutDot: such a name is nobody's in the DNS.
+func TestHeloWithoutDot(t *testing.T) {
+	for _, helo := range []string{"", "vm"} {
+		d := Domain{Name: "example.com", Helo: helo, Egress: []netip.Addr{netip.MustParseAddr("192.0.2.25")}}
+		compare(t, spfHelo(context.Background(), resolve.MustZone(healthy), d), "FAIL helo "+helo+": is no full host name | myhostname = mail.example.com")
+	}
 }
 
 func TestWithoutAddresses(t *testing.T) {

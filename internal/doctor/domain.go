@@ -64,20 +64,14 @@ func dmarcRecord(ctx context.Context, r resolve.Resolver, d Domain) []Finding {
 	switch {
 	case res.Status == dmarc.TempError:
 		return []Finding{unknown("dmarc", name, res.Err)}
-	case res.Record == nil && res.Status == dmarc.PermError:
-		f.Level, f.Message = Fail, "the record cannot be used: "+clip(res.Err.Error())
-		return []Finding{f}
 	case res.Record == nil:
 		f.Message = "there is no DMARC record: Google, Yahoo and Microsoft want one from whoever sends much"
 		return []Finding{f}
 	}
 	f.Seen = clip(res.Record.Raw)
 	f.Subject = "_dmarc." + res.RecordDomain
-	if !res.Record.Usable() || res.Record.Err != nil {
-		f.Level, f.Message = Fail, "the record is broken"
-		if res.Record.Err != nil {
-			f.Message += ": " + clip(res.Record.Err.Error())
-		}
+	if err := res.Record.Err; err != nil { // also where it still counts as p=none (§4.10.1)
+		f.Level, f.Message = Fail, "the record is broken: "+clip(err.Error())
 		return []Finding{f}
 	}
 	all := []Finding{policyFinding(f, d, res)}
@@ -112,6 +106,9 @@ func dmarcTexts(ctx context.Context, r resolve.Resolver, name string) []string {
 	})
 }
 
+// maxReports bounds the domains that are asked whether they want reports.
+const maxReports = 10
+
 // reports checks that somebody gets the reports, and that a mailbox elsewhere
 // has agreed to (RFC 9990 §4).
 func reports(ctx context.Context, r resolve.Resolver, res dmarc.Result) []Finding {
@@ -123,12 +120,9 @@ func reports(ctx context.Context, r resolve.Resolver, res dmarc.Result) []Findin
 	var all []Finding
 	seen := map[string]bool{}
 	for _, uri := range res.Record.RUA {
-		i := strings.LastIndexByte(uri, '@')
-		if i < 0 || len(seen) >= 10 {
-			continue
-		}
-		host, err := resolve.CanonicalName(uri[i+1:])
-		if err != nil || seen[host] || host == res.RecordDomain || strings.HasSuffix(host, "."+res.RecordDomain) || strings.HasSuffix(res.RecordDomain, "."+host) {
+		// What is no mailbox has a colon in it, and is no name.
+		host, err := resolve.CanonicalName(uri[strings.LastIndexByte(uri, '@')+1:])
+		if err != nil || seen[host] || len(seen) == maxReports || host == res.RecordDomain || strings.HasSuffix(host, "."+res.RecordDomain) || strings.HasSuffix(res.RecordDomain, "."+host) {
 			continue
 		}
 		seen[host] = true

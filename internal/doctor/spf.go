@@ -95,7 +95,7 @@ func spfHelo(ctx context.Context, r resolve.Resolver, d Domain) []Finding {
 	if d.ViaSES || len(d.Egress) == 0 {
 		return nil
 	}
-	if d.Helo == "" || !strings.Contains(d.Helo, ".") {
+	if !strings.Contains(d.Helo, ".") {
 		return []Finding{{Level: Fail, Check: "helo", Subject: d.Helo, Message: fmt.Sprintf("%q is no full host name to say in HELO", d.Helo),
 			Want: "a name that the DNS knows, as mail." + d.Name, Paste: PostfixConf{Dir: d.PostfixDir}.postconf("-e 'myhostname = mail." + d.Name + "'")}}
 	}
