@@ -18,7 +18,7 @@ const (
 
 	// A signature with the longest RSA key and z= stays far below these.
 	maxFieldLen = 64 << 10
-	maxNames    = 1000 // in h=; DESIGN §10 lets a header have as many fields
+	maxNames    = 1000 // in h=; by default a header section may have as many fields
 	maxAUIDLen  = 1000
 )
 

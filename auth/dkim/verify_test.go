@@ -147,7 +147,7 @@ func TestOwnFieldIsNeverSigned(t *testing.T) {
 	}
 }
 
-// TestChoice: DESIGN §10, which signatures are verified when there are many.
+// TestChoice: which signatures are verified when there are many.
 func TestChoice(t *testing.T) {
 	var h header.Fields
 	for _, d := range []string{"a.example", "com", "b.example", "EXAMPLE.com", "c.example", "mail.example.com", "d.example", "", "news.example.com"} {

@@ -90,7 +90,7 @@ func (d *decoder) checkNetworks(c *Config) {
 // transit, DKIM-Signature is covered anyway), and those that we take out.
 var neverSign = []string{"Return-Path", "DKIM-Signature", "Authentication-Results", policy.QuarantineField}
 
-// RFC 6376 §5.4.1, and mta-notes: several of them, or removed on the way.
+// RFC 6376 §5.4.1, and what Sendmail removes on the way: several of them, or gone.
 var rarelySign = []string{"Received", "Comments", "Keywords", "Bcc", "Resent-Bcc", "Content-Length", "Full-Name"}
 
 func (d *decoder) checkSign(c *Config) {

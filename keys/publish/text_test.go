@@ -189,6 +189,10 @@ func TestRoute53(t *testing.T) {
 	if err := Write(&buf, Route53, Publication{Domain: "example.com"}.Records()); !errors.Is(err, errNoRecords) || buf.Len() != 0 {
 		t.Errorf("without keys: %v, %q", err, &buf)
 	}
+	// People read it before they hand it over.
+	if text := write(t, Route53, []TXT{{Name: "s._domainkey.example.com", Value: "v=DKIM1; n=<a&b>"}}); !strings.Contains(text, "n=<a&b>") {
+		t.Errorf("%s", text)
+	}
 	if err := Write(&buf, "xml", nil); err == nil {
 		t.Error("unknown form accepted")
 	}
