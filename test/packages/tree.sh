@@ -16,7 +16,7 @@ script=/usr/share/debootstrap/scripts/$suite
 printf '== debootstrap %s (once)\n' "$suite"
 rm -rf "$tree"
 # Without a keyring that knows the suite this fails, and so it should.
-debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,postfix "$suite" "$tree" "${mirror:-http://deb.debian.org/debian}" "$script" >"$tree.log" 2>&1 || {
+debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,postfix "$suite" "$tree" ${mirror:+"$mirror" "$script"} >"$tree.log" 2>&1 || {
 	rm -rf "$tree"
 	tail -20 "$tree.log" >&2
 	echo "debootstrap $suite: $(grep '^E:' "$tree.log" | tail -1)" >&2
