@@ -17,7 +17,7 @@ import (
 	"github.com/sealmilter/sealmilter/auth/spf"
 )
 
-// Direction says what a message is to us. Who decides it is milter.Classify.
+// Direction says what a message is to us. Who decides it is transaction.Classify.
 type Direction string
 
 const (

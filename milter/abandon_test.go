@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/sealmilter/sealmilter/auth/resolve"
+	"github.com/sealmilter/sealmilter/internal/transaction"
 )
 
 // silent is a resolver that never answers; each question lasts until its asker
@@ -156,7 +157,7 @@ func TestQuestionsEndWithTheirTransaction(t *testing.T) {
 // hanging is a server that asks a silent resolver, and a connection to it.
 func hanging(t *testing.T) (*silent, *raw) {
 	s := &silent{open: map[string]int{}, begun: make(chan string, 100)}
-	l := newLab(t, func(set *Setup, _ *ServerConfig) { set.Auth.Resolver = s })
+	l := newLab(t, func(set *transaction.Setup, _ *ServerConfig) { set.Auth.Resolver = s })
 	return s, dialRaw(t, l.path)
 }
 

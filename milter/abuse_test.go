@@ -1,14 +1,14 @@
 package milter
 
 import (
-	"context"
-	"log/slog"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/sealmilter/sealmilter/internal/transaction"
 	"github.com/sealmilter/sealmilter/keys"
 	"github.com/sealmilter/sealmilter/milter/client"
 	"github.com/sealmilter/sealmilter/policy"
@@ -19,7 +19,7 @@ import (
 // Whatever the policy says: a message with a From field beyond the limit must
 // not pass for the author of the one before it (docs/decisions/0004).
 func TestNothingPassesBeyondTheLimits(t *testing.T) {
-	l := newLab(t, func(s *Setup, _ *ServerConfig) { s.Policy = accepting{} })
+	l := newLab(t, func(s *transaction.Setup, _ *ServerConfig) { s.Policy = accepting{} })
 	signed := l.one(submission(), mailFrom("alice@good.example"))
 	for _, from := range []string{"a@sender.example", "alice@good.example"} {
 		m := mailFrom("a@sender.example")
@@ -57,7 +57,7 @@ func TestOddNamesDoNotShiftIndexes(t *testing.T) {
 // and no other of its name does; beyond the limits, where it cannot be counted,
 // the message goes.
 func TestForgedResultsBehindABareCR(t *testing.T) {
-	l := newLab(t, func(s *Setup, _ *ServerConfig) { s.Policy = accepting{} })
+	l := newLab(t, func(s *transaction.Setup, _ *ServerConfig) { s.Policy = accepting{} })
 	send := func(fill int) (string, byte) {
 		r := dialRaw(t, l.path)
 		r.frame('C', "out.sender.example\x004\x61\xa8192.0.2.1\x00")
@@ -114,7 +114,9 @@ func TestReinjectedWithSeveralAuthors(t *testing.T) {
 // Our results name the domain that failed, which may be one that only some
 // readers show as the author: a route's.
 func TestReinjectedWithARoute(t *testing.T) {
-	l := newLab(t, func(s *Setup, _ *ServerConfig) { s.Rules.Networks = prefixes("192.168.5.0/24") })
+	l := newLab(t, func(s *transaction.Setup, _ *ServerConfig) {
+		s.Rules.Networks = []netip.Prefix{netip.MustParsePrefix("192.168.5.0/24")}
+	})
 	m := mailFrom("ceo@good.example")
 	m.Raw = "Authentication-Results: mail.good.example; dmarc=fail header.from=bank.example\n" + strings.Replace(m.Raw, "<ceo@", "<@bank.example:ceo@", 1)
 	if a := l.one(client.Peer{IP: netip.MustParseAddr("192.168.5.9"), Port: 2500, Helo: "lists"}, m); a.Code != 250 || a.Edits != 0 {
@@ -124,9 +126,9 @@ func TestReinjectedWithARoute(t *testing.T) {
 
 // Our other hosts' results count like our own.
 func TestReinjectedWithResultsOfAnotherHost(t *testing.T) {
-	l := newLab(t, func(s *Setup, _ *ServerConfig) {
-		s.Rules.Networks = prefixes("192.168.5.0/24")
-		s.TrustedIDs = []TrustedID{{ID: "mx2.good.example", Networks: prefixes("192.168.9.0/24")}}
+	l := newLab(t, func(s *transaction.Setup, _ *ServerConfig) {
+		s.Rules.Networks = []netip.Prefix{netip.MustParsePrefix("192.168.5.0/24")}
+		s.TrustedIDs = []transaction.TrustedID{{ID: "mx2.good.example", Networks: []netip.Prefix{netip.MustParsePrefix("192.168.9.0/24")}}}
 	})
 	m := mailFrom("ceo@good.example")
 	m.Raw = "Authentication-Results: mx2.good.example; dmarc=fail header.from=good.example\n" + m.Raw
@@ -138,7 +140,7 @@ func TestReinjectedWithResultsOfAnotherHost(t *testing.T) {
 // With reinjected: sign what is handed back is signed as it stays: with a
 // Subject that hides results of ours, for one.
 func TestSignReinjectedSignsWhatStays(t *testing.T) {
-	l := newLab(t, func(s *Setup, _ *ServerConfig) { s.Rules.SignReinjected = true })
+	l := newLab(t, func(s *transaction.Setup, _ *ServerConfig) { s.Rules.SignReinjected = true })
 	m := mailFrom("ceo@good.example")
 	m.Raw = "Subject: one\rAuthentication-Results: mail.good.example; dmarc=fail\nAuthentication-Results: mail.good.example; dmarc=fail header.from=good.example\n" +
 		strings.Replace(m.Raw, "Subject: test\n", "", 1)
@@ -150,7 +152,7 @@ func TestSignReinjectedSignsWhatStays(t *testing.T) {
 
 // A rule of the policy that matches does not silence why mail is not signed.
 func TestUnsignedSaysWhyBesideARule(t *testing.T) {
-	l := newLab(t, func(s *Setup, _ *ServerConfig) { s.Policy = acceptingBy("mine") })
+	l := newLab(t, func(s *transaction.Setup, _ *ServerConfig) { s.Policy = acceptingBy("mine") })
 	l.one(submission(), mailFrom("a@keyless.example"))
 	if log := l.log.String(); !strings.Contains(log, "level=WARN") || !strings.Contains(log, "sealmilter keys new keyless.example") || !strings.Contains(log, "rule=mine") {
 		t.Errorf("%s", log)
@@ -175,7 +177,7 @@ func TestBrokenKeySaysWhatToDo(t *testing.T) {
 		t.Fatal(err)
 	}
 	store, _ := keys.Load(dir, []keys.DomainSpec{{Name: "good.example"}}, nil)
-	l := newLab(t, func(s *Setup, _ *ServerConfig) { s.Keys = store })
+	l := newLab(t, func(s *transaction.Setup, _ *ServerConfig) { s.Keys = store })
 	if a := l.one(submission(), mailFrom("alice@good.example")); a.Code != 451 || !strings.Contains(l.log.String(), "hint: chmod 0600 "+path) {
 		t.Errorf("%d\n%s", a.Code, l.log)
 	}
@@ -184,27 +186,27 @@ func TestBrokenKeySaysWhatToDo(t *testing.T) {
 // A panic behind the verdict still gets an answer: with
 // milter_default_action=accept the MTA would let the message through without.
 func TestPanicBehindTheVerdict(t *testing.T) {
-	l := newLab(t, func(s *Setup, _ *ServerConfig) {
-		s.Log = slog.New(panickingLog{s.Log.Handler()})
-	})
-	r := dialRaw(t, l.path)
+	l := newLab(t)
+	ours, theirs := socketPair(t)
+	l.srv.start(panickingConn{ours}, "")
+	r := offer(t, theirs)
 	r.frame('C', "x\x004\x61\xa8192.0.2.1\x00")
-	r.frame('M', "<ceo@bank.example>\x00")
-	r.frame('L', "From\x00 <ceo@bank.example>\x00")
+	r.frame('M', "<a@sender.example>\x00")
+	r.frame('L', "From\x00 <a@sender.example>\x00")
 	if data, code := r.end(); code != 'y' || !strings.HasPrefix(data, "451 4.3.0 ") || !r.closed() {
 		t.Errorf("%c %q", code, data)
 	}
 	waitFor(t, "the log line", func() bool { return strings.Contains(l.log.String(), "client_ip=192.0.2.1 err=\"panic: test") })
 }
 
-// panickingLog panics at the line of a message.
-type panickingLog struct{ slog.Handler }
+// panickingConn panics at the first edit.
+type panickingConn struct{ net.Conn }
 
-func (h panickingLog) Handle(ctx context.Context, r slog.Record) error {
-	if r.Message == "message" {
+func (c panickingConn) Write(p []byte) (int, error) {
+	if p[4] == 'i' {
 		panic("test")
 	}
-	return h.Handler.Handle(ctx, r)
+	return c.Conn.Write(p)
 }
 
 // A field of results may have any number of them (OpenDMARC kept sixteen on

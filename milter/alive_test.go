@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sealmilter/sealmilter/internal/transaction"
 	"github.com/sealmilter/sealmilter/milter/client"
 )
 
@@ -17,7 +18,7 @@ func TestAlive(t *testing.T) {
 	if err := l.srv.Alive(ctx); err != nil {
 		t.Fatalf("a fresh server: %v", err)
 	}
-	full := newLab(t, func(_ *Setup, c *ServerConfig) { c.Connections = 0 })
+	full := newLab(t, func(_ *transaction.Setup, c *ServerConfig) { c.Connections = 0 })
 	if err := full.srv.Alive(ctx); err != nil {
 		t.Errorf("a server whose places are all taken is busy, not dead: %v", err)
 	}

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sealmilter/sealmilter/internal/observe"
+	"github.com/sealmilter/sealmilter/internal/transaction"
 	"github.com/sealmilter/sealmilter/milter/client"
 )
 
@@ -23,8 +25,8 @@ func BenchmarkMessage(b *testing.B) {
 		{"outbound", submission(), "alice@good.example", false},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			l := newLab(b, func(s *Setup, _ *ServerConfig) {
-				s.Log = discard()
+			l := newLab(b, func(s *transaction.Setup, _ *ServerConfig) {
+				s.Observer = observe.NewLog(discard())
 				if c.naked {
 					s.Auth.SPF, s.Auth.DKIM, s.Auth.DMARC, s.Auth.IPRev = false, false, false, false
 					s.Policy = accepting{}

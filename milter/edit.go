@@ -1,80 +1,34 @@
 package milter
 
 import (
-	"slices"
 	"strings"
 
 	gomilter "github.com/emersion/go-milter"
+
+	"github.com/sealmilter/sealmilter/internal/transaction"
 )
-
-// Op is what an Edit does.
-type Op string
-
-const (
-	Change     Op = "change" // the value of a field, which stays where it is
-	Delete     Op = "delete"
-	Insert     Op = "insert"     // at the very top, above the MTA's own Received
-	Quarantine Op = "quarantine" // the MTA's hold queue; Value is the reason
-)
-
-// Edit is one planned change. Value has the form in which the field is signed:
-// a leading space, folds as CRLF + white space.
-type Edit struct {
-	Op    Op
-	Index int // Change, Delete: 1-based, among the fields of this name
-	Name  string
-	Value string
-}
-
-// order sorts edits into the only order that is right on both MTAs: changes
-// first, while every field still has the index that the MTA showed it under;
-// then deletions, the highest index of a name first (Postfix renumbers at once,
-// Sendmail does not), then insertions as planned, the last one topmost.
-func order(edits []Edit) []Edit {
-	rank := func(e Edit) int {
-		switch e.Op {
-		case Change:
-			return 0
-		case Delete:
-			return 1
-		case Insert:
-			return 2
-		}
-		return 3
-	}
-	slices.SortStableFunc(edits, func(a, b Edit) int {
-		if d := rank(a) - rank(b); d != 0 {
-			return d
-		}
-		if a.Op == Delete {
-			return b.Index - a.Index
-		}
-		return 0
-	})
-	return edits
-}
 
 // apply sends the edits. It may be called only between the end of body and
 // the answer to it.
-func apply(w *wire, t terms, edits []Edit) error {
-	for _, e := range order(edits) {
+func apply(w *wire, t terms, edits []transaction.Edit) error {
+	for _, e := range edits {
 		switch e.Op {
-		case Change:
+		case transaction.Change:
 			w.begin(byte(gomilter.ActChangeHeader))
 			w.u32(uint32(e.Index))
 			w.str(e.Name)
 			w.str(wireValue(e.Value, t.leadingSpace()))
-		case Delete:
+		case transaction.Delete:
 			w.begin(byte(gomilter.ActChangeHeader))
 			w.u32(uint32(e.Index))
 			w.str(e.Name)
 			w.str("")
-		case Insert:
+		case transaction.Insert:
 			w.begin(byte(gomilter.ActInsertHeader))
 			w.u32(0)
 			w.str(e.Name)
 			w.str(wireValue(e.Value, t.leadingSpace()))
-		case Quarantine:
+		case transaction.Quarantine:
 			if !t.quarantine() {
 				continue
 			}

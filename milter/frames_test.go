@@ -14,6 +14,7 @@ import (
 
 	"github.com/sealmilter/sealmilter/auth"
 	"github.com/sealmilter/sealmilter/auth/resolve"
+	"github.com/sealmilter/sealmilter/internal/transaction"
 )
 
 // FuzzFrames sends whatever it likes through a socket. What comes back are
@@ -37,17 +38,17 @@ func FuzzFrames(f *testing.F) {
 	f.Add([]byte(old + frames(client, "M<x@bank.example>\x00", "LFrom\x00 x@bank.example, y@\"\r\n z\x00", "LFrom \x00 \rAuthentication-Results: mail.good.example\x00", "E", "K", "U", "Q")))
 	zone := resolve.MustZone(labZone)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		set := &Setup{
-			AuthservID: "mail.good.example", Rules: defaultRules(), Policy: accepting{},
+		set := &transaction.Setup{
+			AuthservID: "mail.good.example", Rules: transaction.Rules{Local: true, Authenticated: true, DaemonNames: []string{"ORIGINATING"}}, Policy: accepting{},
 			Auth: &auth.Authenticator{
 				Resolver: zone, SPF: true, DKIM: true, DMARC: true, IPRev: true, Receiver: "mail.good.example",
 				Questions: 120, Timeout: time.Minute, MaxSignatures: 8,
 				Panic: func(method string, v any, stack []byte) { t.Errorf("panic in %s: %v\n%s", method, v, stack) },
 			},
-			Limits: Limits{FieldSize: 1 << 10, HeaderSize: 4 << 10, HeaderFields: 10, HeaderMemory: 1 << 20}, Log: discard(),
+			Limits: transaction.Limits{FieldSize: 1 << 10, HeaderSize: 4 << 10, HeaderFields: 10, HeaderMemory: 1 << 20},
 		}
 		ours, theirs := socketPair(t)
-		ses := &session{srv: NewServer(ServerConfig{}, set), w: newWire(ours, longTimeouts(), 1<<16), ctx: context.Background()}
+		ses := &session{srv: NewServer(ServerConfig{Log: discard()}, set), w: newWire(ours, longTimeouts(), 1<<16), ctx: context.Background()}
 		ended := make(chan error, 1)
 		go func() {
 			err := ses.serve()

@@ -8,7 +8,7 @@ import (
 )
 
 // TestGrowth is test/siege's for what only this package can call: what a frame
-// or the body of outbound mail holds.
+// holds.
 func TestGrowth(t *testing.T) {
 	repeated := func(piece string, read func(string)) growth.Work {
 		return func(x int) func() {
@@ -16,34 +16,17 @@ func TestGrowth(t *testing.T) {
 			return func() { read(s) }
 		}
 	}
-	lines := func(s string) {
-		var l lineMeter
-		for s != "" {
-			n := min(len(s), 65535)
-			l.write([]byte(s[:n]))
-			s = s[n:]
-		}
-	}
 	set := func(s string) {
 		var m macros
 		m.set([]byte("M" + s))
 	}
 	for name, w := range map[string]growth.Work{
-		"line ends":                 repeated("\n", lines),
-		"CRLF":                      repeated("\r\n", lines),
-		"lines as long as looked":   repeated("\n"+strings.Repeat("x", sendmailLine), lines),
-		"lines longer than looked":  repeated("\n"+strings.Repeat("x", sendmailLine+1), lines),
-		"a line without end":        repeated("x", lines),
-		"8-bit at the end of lines": repeated(strings.Repeat("x", 31)+"é", lines),
-		"macros":                    repeated("i\x00x\x00", set),
-		"macros without value":      repeated("\x00", set),
-		"braces of macros":          repeated("{", set),
-		"folds":                     repeated("\n ", func(s string) { _ = crlf(s) }),
-		"mixed line ends":           repeated("\r\n\n\r", func(s string) { _ = crlf(s) }),
-		"wire form":                 repeated("\r\n\x00", func(s string) { _ = wireValue(s, true) }),
-		"replies":                   repeated("%", func(s string) { _ = replyText(s) }),
-		"addresses":                 repeated("<", func(s string) { _ = address(s) }),
-		"names of clients":          repeated("::", func(s string) { _ = parseIP("IPv6:" + s) }),
+		"macros":               repeated("i\x00x\x00", set),
+		"macros without value": repeated("\x00", set),
+		"braces of macros":     repeated("{", set),
+		"wire form":            repeated("\r\n\x00", func(s string) { _ = wireValue(s, true) }),
+		"replies":              repeated("%", func(s string) { _ = replyText(s) }),
+		"addresses":            repeated("<", func(s string) { _ = address(s) }),
 	} {
 		t.Run(name, func(t *testing.T) { growth.Check(t, w) })
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sealmilter/sealmilter/internal/transaction"
 	"github.com/sealmilter/sealmilter/milter/client"
 )
 
@@ -75,7 +76,7 @@ func TestHiddenFirstFieldIsNotSigned(t *testing.T) {
 		{"a field that we do not sign", "X-A: b\nFrom: <alice@good.example>\n" + restFields, 2, "h=From:From:To:Date:Message-ID;"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			l := newLab(t, func(s *Setup, _ *ServerConfig) { s.Sign.Oversign = append(s.Sign.Oversign, "Resent-From") })
+			l := newLab(t, func(s *transaction.Setup, _ *ServerConfig) { s.Sign.Oversign = append(s.Sign.Oversign, "Resent-From") })
 			a := l.one(hiding(submission()), with(mailFrom("alice@good.example"), c.raw+"\nHello.\n"))
 			if n := strings.Count(a.Raw, "DKIM-Signature:"); a.Code != 250 || n != c.signed {
 				t.Fatalf("%d, %d signatures, log:\n%s", a.Code, n, l.log)

@@ -4,6 +4,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/sealmilter/sealmilter/internal/transaction"
 )
 
 // TestNothingIsHoardedUncounted: what a session keeps beside its header fields is
@@ -32,7 +34,7 @@ func TestNothingIsHoardedUncounted(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := newLab(t, func(s *Setup, _ *ServerConfig) { s.Limits.HeaderMemory = 1 << 20 })
+			l := newLab(t, func(s *transaction.Setup, _ *ServerConfig) { s.Limits.HeaderMemory = 1 << 20 })
 			before := heap()
 			var all []*raw
 			for range sessions {

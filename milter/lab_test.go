@@ -18,6 +18,8 @@ import (
 	"github.com/sealmilter/sealmilter/auth"
 	"github.com/sealmilter/sealmilter/auth/dkim"
 	"github.com/sealmilter/sealmilter/auth/resolve"
+	"github.com/sealmilter/sealmilter/internal/observe"
+	"github.com/sealmilter/sealmilter/internal/transaction"
 	"github.com/sealmilter/sealmilter/keys"
 	"github.com/sealmilter/sealmilter/keys/publish"
 	"github.com/sealmilter/sealmilter/milter/client"
@@ -57,7 +59,7 @@ type lab struct {
 	t    testing.TB
 	path string
 	srv  *Server
-	set  *Setup
+	set  *transaction.Setup
 	log  *syncBuffer
 }
 
@@ -79,7 +81,7 @@ func (s *syncBuffer) String() string {
 }
 
 // newLab starts a server. change may alter the set-up before it runs.
-func newLab(t testing.TB, change ...func(*Setup, *ServerConfig)) *lab {
+func newLab(t testing.TB, change ...func(*transaction.Setup, *ServerConfig)) *lab {
 	t.Helper()
 	dir, err := madeKeys()
 	if err != nil {
@@ -102,11 +104,12 @@ func newLab(t testing.TB, change ...func(*Setup, *ServerConfig)) *lab {
 		t.Fatal(bad)
 	}
 	l := &lab{t: t, path: filepath.Join(t.TempDir(), "s"), log: &syncBuffer{}}
-	l.set = &Setup{
+	log := slog.New(slog.NewTextHandler(l.log, nil))
+	l.set = &transaction.Setup{
 		AuthservID: "mail.good.example",
-		Rules:      defaultRules(),
+		Rules:      transaction.Rules{Local: true, Authenticated: true, DaemonNames: []string{"ORIGINATING"}},
 		MTA:        "auto",
-		Sign: Sign{
+		Sign: transaction.Sign{
 			Headers:     []string{"From", "To", "Subject", "Date", "Message-ID"},
 			Oversign:    []string{"From", "Subject"},
 			HeaderCanon: dkim.Relaxed, BodyCanon: dkim.Relaxed,
@@ -116,11 +119,11 @@ func newLab(t testing.TB, change ...func(*Setup, *ServerConfig)) *lab {
 			Resolver: zone, SPF: true, DKIM: true, DMARC: true, IPRev: true,
 			Receiver: "mail.good.example", Questions: 120, Timeout: 10 * time.Second, MaxSignatures: 8,
 		},
-		Policy: rules,
-		Limits: Limits{FieldSize: 128 << 10, HeaderSize: 512 << 10, HeaderFields: 1000, HeaderMemory: 64 << 20},
-		Log:    slog.New(slog.NewTextHandler(l.log, nil)),
+		Policy:   rules,
+		Limits:   transaction.Limits{FieldSize: 128 << 10, HeaderSize: 512 << 10, HeaderFields: 1000, HeaderMemory: 64 << 20},
+		Observer: observe.NewLog(log),
 	}
-	cfg := ServerConfig{Timeouts: longTimeouts(), FrameSize: 1 << 20, Connections: 50, OutboundShare: 20}
+	cfg := ServerConfig{Timeouts: longTimeouts(), FrameSize: 1 << 20, Connections: 50, OutboundShare: 20, Log: log}
 	for _, f := range change {
 		f(l.set, &cfg)
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sealmilter/sealmilter/internal/transaction"
 	"github.com/sealmilter/sealmilter/milter/client"
 )
 
@@ -37,7 +38,7 @@ func holder(t *testing.T, l *lab, n int) *raw {
 // again, signed or not at all; small mail and ours go on, and what was held is
 // given back in every way in which a message can end.
 func TestHeaderMemory(t *testing.T) {
-	l := newLab(t, func(s *Setup, _ *ServerConfig) { s.Limits.HeaderMemory = 1 << 20 })
+	l := newLab(t, func(s *transaction.Setup, _ *ServerConfig) { s.Limits.HeaderMemory = 1 << 20 })
 	in, out := mailFrom("a@sender.example"), mailFrom("box@good.example")
 	if a := l.one(outside(), large(in, 200_000)); a.Code != 250 {
 		t.Fatalf("with nobody beside it: %d %s", a.Code, a.Text)
@@ -80,7 +81,7 @@ func TestHeaderMemory(t *testing.T) {
 func waitUsed(t *testing.T, l *lab, n int64) {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); ; runtime.Gosched() {
-		used := l.srv.memory.used.Load()
+		used := l.srv.memory.Used()
 		if n == 0 && used == 0 || n > 0 && used >= n {
 			return
 		}

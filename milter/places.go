@@ -88,7 +88,7 @@ func (s *Server) overstaying(now time.Time) *wire {
 func (s *Server) sayShed(limit int) {
 	s.shed.closed++
 	if now := time.Now(); now.Sub(s.shed.said) >= sayAgain {
-		s.setup().Log.Warn("all connections are taken, closing those that keep us waiting", "limit", limit, "closed", s.shed.closed)
+		s.cfg.Log.Warn("all connections are taken, closing those that keep us waiting", "limit", limit, "closed", s.shed.closed)
 		s.shed = shedding{said: now}
 	}
 }

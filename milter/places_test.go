@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sealmilter/sealmilter/auth"
+	"github.com/sealmilter/sealmilter/internal/transaction"
 	"github.com/sealmilter/sealmilter/milter/client"
 )
 
@@ -39,7 +40,7 @@ func TestOverstaying(t *testing.T) {
 		"who waits for us stays":                {[]conn{{open: true}, {}}, -1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := NewServer(ServerConfig{}, &Setup{})
+			s := NewServer(ServerConfig{}, &transaction.Setup{})
 			var wires []*wire
 			for _, c := range c.conns {
 				w := &wire{}
@@ -71,7 +72,7 @@ func TestOverstaying(t *testing.T) {
 // A house full of connections that say nothing, or stop in the middle of a
 // frame, lets mail through; a transaction stays.
 func TestFullHouseServesMail(t *testing.T) {
-	l := newLab(t, func(_ *Setup, c *ServerConfig) { c.Connections, c.OutboundShare = 6, 0 })
+	l := newLab(t, func(_ *transaction.Setup, c *ServerConfig) { c.Connections, c.OutboundShare = 6, 0 })
 	l.patience(patience{transaction: time.Hour})
 	busy := dialRaw(t, l.path)
 	busy.frame('C', "x\x004\x61\xa8192.0.2.1\x00")
@@ -98,7 +99,7 @@ func TestFullHouseServesMail(t *testing.T) {
 
 // While nobody overstays, who comes waits in the backlog.
 func TestFullHouseOfBusyConnections(t *testing.T) {
-	l := newLab(t, func(_ *Setup, c *ServerConfig) { c.Connections, c.OutboundShare = 2, 0 })
+	l := newLab(t, func(_ *transaction.Setup, c *ServerConfig) { c.Connections, c.OutboundShare = 2, 0 })
 	l.patience(patience{frame: time.Hour, idle: time.Hour, transaction: time.Hour})
 	a, b := l.session(outside()), l.session(outside())
 	third := make(chan error, 1)

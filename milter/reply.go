@@ -9,10 +9,6 @@ import (
 	"github.com/sealmilter/sealmilter/policy"
 )
 
-// internalError is the answer where we could not do our part: never a 5xx
-// (RFC 3463 §3.4, x.3.0 = other or undefined mail system status).
-var internalError = policy.Reply{Code: 451, Enhanced: "4.3.0", Text: "message authentication failed internally, try again later"}
-
 // maxReplyText bounds the text of a reply; RFC 5321 §4.5.3.1.5 allows a reply
 // line of 512 bytes.
 const maxReplyText = 400

@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"sync"
@@ -20,12 +21,13 @@ import (
 	"time"
 
 	"github.com/sealmilter/sealmilter/auth"
+	"github.com/sealmilter/sealmilter/internal/transaction"
 )
 
 // Server serves milter connections. Make it with NewServer.
 type Server struct {
 	cfg     ServerConfig
-	running atomic.Pointer[Setup]
+	running atomic.Pointer[transaction.Setup]
 
 	mu        sync.Mutex
 	freed     *sync.Cond // a connection ended, or the server stops
@@ -37,7 +39,7 @@ type Server struct {
 	patience  patience
 	shed      shedding
 	wg        sync.WaitGroup
-	memory    headerMemory
+	memory    transaction.Memory
 }
 
 // ServerConfig is fixed for the life of a Server.
@@ -47,6 +49,7 @@ type ServerConfig struct {
 	// Connections at the same time, and the share of them, in percent, that only
 	// outbound listeners may use.
 	Connections, OutboundShare int
+	Log                        *slog.Logger // of what ends a connection or keeps one out; nil: nobody reads it
 }
 
 // Listener is a socket with what its config says about the direction of its mail.
@@ -62,7 +65,10 @@ const (
 )
 
 // NewServer makes a server that runs set until Swap.
-func NewServer(cfg ServerConfig, set *Setup) *Server {
+func NewServer(cfg ServerConfig, set *transaction.Setup) *Server {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
 	s := &Server{cfg: cfg, conns: map[*wire]auth.Direction{}, grace: idleGrace, patience: defaultPatience}
 	s.freed = sync.NewCond(&s.mu)
 	s.running.Store(set)
@@ -70,9 +76,9 @@ func NewServer(cfg ServerConfig, set *Setup) *Server {
 }
 
 // Swap makes set the running configuration for all messages to come.
-func (s *Server) Swap(set *Setup) { s.running.Store(set) }
+func (s *Server) Swap(set *transaction.Setup) { s.running.Store(set) }
 
-func (s *Server) setup() *Setup { return s.running.Load() }
+func (s *Server) setup() *transaction.Setup { return s.running.Load() }
 
 // Serve accepts connections until Shutdown, whose nil it returns. Other errors
 // of the listener are retried: EMFILE must not end the daemon.
@@ -97,7 +103,7 @@ func (s *Server) Serve(l Listener) error {
 				return nil
 			}
 			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
-			s.setup().Log.Error("accept failed", "listener", l.Addr().String(), "err", err)
+			s.cfg.Log.Error("accept failed", "listener", l.Addr().String(), "err", err)
 			s.pause(pause)
 			continue
 		}
@@ -157,7 +163,11 @@ func (s *Server) logEnd(ses *session, err error) {
 		errors.Is(err, net.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, errStall):
 		return
 	}
-	s.setup().Log.Warn("milter connection closed", "client_ip", addrString(ses.lastIP), "err", err)
+	client := ""
+	if ses.lastIP.IsValid() {
+		client = ses.lastIP.String()
+	}
+	s.cfg.Log.Warn("milter connection closed", "client_ip", client, "err", err)
 }
 
 // Shutdown stops accepting at once, lets transactions in progress end and
@@ -189,6 +199,6 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	s.mu.Unlock()
 	<-done
-	s.setup().Log.Warn("stopped with transactions in progress", "connections", n)
+	s.cfg.Log.Warn("stopped with transactions in progress", "connections", n)
 	return ctx.Err()
 }

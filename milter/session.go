@@ -14,10 +14,11 @@ import (
 	gomilter "github.com/emersion/go-milter"
 
 	"github.com/sealmilter/sealmilter/auth"
+	"github.com/sealmilter/sealmilter/internal/transaction"
 )
 
-// session is one milter connection: it turns frames into conn and message and
-// takes no decision. Everything runs on the connection's own goroutine.
+// session is one milter connection: it turns frames into conn and a transaction
+// and takes no decision. Everything runs on the connection's own goroutine.
 type session struct {
 	srv      *Server
 	listener auth.Direction
@@ -27,7 +28,7 @@ type session struct {
 
 	conn   conn
 	macros macros
-	msg    *message // nil outside a transaction
+	msg    *transaction.Message // nil outside a transaction
 	// dropped is how many transactions in a row came to nothing.
 	dropped int
 	// answering: the MTA waits for the verdict.
@@ -38,7 +39,7 @@ type session struct {
 
 // conn is what is known about one SMTP connection.
 type conn struct {
-	client Client
+	client transaction.Client
 	helo   string
 	peer   *auth.Peer
 }
@@ -55,10 +56,10 @@ func (s *session) serve() (err error) {
 	defer s.reset()
 	defer func() {
 		if v := recover(); v != nil {
-			s.srv.setup().Metrics.Panic("session")
+			s.srv.setup().Panicked("session")
 			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
 			if s.answering {
-				sendReply(s.w, internalError)
+				sendReply(s.w, transaction.InternalError)
 			}
 		}
 	}()
@@ -173,35 +174,22 @@ func (s *session) connect(data []byte) error {
 	if !ok || len(rest) < 1 {
 		return fmt.Errorf("connect: %w", errShort)
 	}
-	c := Client{Name: shorten(string(host)), Family: rest[0]}
+	c := transaction.Client{Name: shorten(string(host)), Family: rest[0]}
 	rest = rest[1:]
 	if c.Family == '4' || c.Family == '6' {
 		if len(rest) < 2 {
 			return fmt.Errorf("connect: %w", errShort)
 		}
 		c.Port = binary.BigEndian.Uint16(rest)
-		c.IP = parseIP(cString(rest[2:]))
+		c.IP = transaction.ParseIP(cString(rest[2:]))
 	}
 	s.conn.client, s.lastIP = c, c.IP
 	set := s.srv.setup()
-	h := Hints{Listener: s.listener, Client: c, DaemonName: s.macros.get("daemon_name")}
-	if Classify(set.Rules, h).Direction == auth.Inbound {
+	h := transaction.Hints{Listener: s.listener, Client: c, DaemonName: s.macros.get("daemon_name")}
+	if transaction.Classify(set.Rules, h).Direction == auth.Inbound {
 		s.conn.peer = set.Auth.Connect(s.ctx, c.IP)
 	}
 	return nil
-}
-
-// parseIP reads an address as either MTA writes it: Sendmail puts "IPv6:" in
-// front. Invalid when it is none.
-func parseIP(s string) netip.Addr {
-	if len(s) > 5 && strings.EqualFold(s[:5], "IPv6:") {
-		s = s[5:]
-	}
-	ip, err := netip.ParseAddr(s)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return ip.Unmap().WithZone("")
 }
 
 // address takes one pair of angle brackets away; Postfix's sendmail(1) mail
@@ -222,38 +210,32 @@ func (s *session) mail(from string) {
 	s.dropMessage() // without ABORT or end of body: its macros have just come
 	s.w.open.Store(true)
 	set := s.srv.setup()
-	h := Hints{
-		Listener: s.listener, Client: s.conn.client,
-		AuthUser: s.macros.get("auth_authen"), DaemonName: s.macros.get("daemon_name"),
-	}
-	s.msg = newMessage(s.ctx, set, h, s.conn, shortenPath(address(from)))
+	s.msg = transaction.Begin(s.ctx, set, transaction.Offer{
+		Hints: transaction.Hints{
+			Listener: s.listener, Client: s.conn.client,
+			AuthUser: s.macros.get("auth_authen"), DaemonName: s.macros.get("daemon_name"),
+		},
+		Helo: s.conn.helo, MailFrom: shortenPath(address(from)), Peer: s.conn.peer, Memory: &s.srv.memory,
+		MTA: transaction.MTA{
+			Name: s.macros.get("j"), Version: s.macros.get("v"), HidesFirst: s.macros.hidesFirst(),
+			Sendmail: set.MTA == "sendmail" || set.MTA != "postfix" && s.macros.sendmail(),
+		},
+	})
 	if s.dropped < maxDropped {
-		s.msg.authenticate()
+		s.msg.Authenticate()
 	}
-	s.msg.memory = &s.srv.memory
-	s.msg.mtaName = s.macros.get("j")
-	if s.msg.hidesFirst = s.macros.hidesFirst(); s.msg.hidesFirst {
-		set.warnHidden(s.macros.get("v"))
-	}
-	s.msg.sendmail = set.MTA == "sendmail" || set.MTA != "postfix" && s.macros.sendmail()
 }
 
-// maxRecipients bounds how many recipients policy can see; the MTA delivers to
-// all of them.
-const maxRecipients = 1000
-
 func (s *session) rcpt(to string) error {
-	if s.msg == nil || s.msg.complete { // checks have their envelope
+	if s.msg == nil || s.msg.Complete() { // checks have their envelope
 		return fmt.Errorf("rcpt: %w", errSequence)
 	}
-	if len(s.msg.env.Recipients) < maxRecipients && s.msg.hold(len(to)) {
-		s.msg.env.Recipients = append(s.msg.env.Recipients, address(to))
-	}
+	s.msg.Recipient(address(to))
 	return nil
 }
 
 func (s *session) header(data []byte) error {
-	if s.msg == nil || s.msg.complete { // checks and signatures have their header
+	if s.msg == nil || s.msg.Complete() { // checks and signatures have their header
 		return fmt.Errorf("header: %w", errSequence)
 	}
 	name, value, ok := bytes.Cut(data, []byte{0})
@@ -262,7 +244,7 @@ func (s *session) header(data []byte) error {
 	}
 	// Only the last NUL ends the value; one inside is part of the message.
 	value = bytes.TrimSuffix(value, []byte{0})
-	s.msg.addField(string(name), string(value), s.terms.leadingSpace())
+	s.msg.Field(string(name), string(value), s.terms.leadingSpace())
 	return nil
 }
 
@@ -270,7 +252,7 @@ func (s *session) endOfHeader() error {
 	if s.msg == nil {
 		return fmt.Errorf("end of header: %w", errSequence)
 	}
-	s.msg.headersDone()
+	s.msg.EndOfHeader()
 	return nil
 }
 
@@ -278,8 +260,7 @@ func (s *session) body(data []byte) error {
 	if s.msg == nil {
 		return fmt.Errorf("body: %w", errSequence)
 	}
-	s.msg.headersDone() // libmilter sends the end of header even without a body; be sure
-	s.msg.write(data)
+	s.msg.Body(data)
 	return nil
 }
 
@@ -296,26 +277,23 @@ func (s *session) endOfBody(data []byte) error {
 		s.dropped = 0
 	}()
 	m := s.msg
-	if len(data) > 0 {
-		m.write(data)
-	}
-	m.headersDone()
-	m.env.QueueID = s.macros.get("i")
+	m.Body(data)
+	queueID := s.macros.get("i")
 	s.answering = true
 
-	done := make(chan outcome, 1)
-	go func() { done <- m.finish() }()
+	done := make(chan *transaction.Decision, 1)
+	go func() { done <- m.Finish(queueID) }()
 	tick := time.NewTicker(progressEvery)
 	defer tick.Stop()
 	for {
 		select {
-		case o := <-done:
-			err := s.answer(m, o)
+		case d := <-done:
+			err := s.answer(m, d)
 			s.answering = false
 			return err
 		case <-tick.C:
 			if err := s.w.write(actProgress); err != nil {
-				m.cancel()
+				m.Cancel()
 				<-done
 				return err
 			}
@@ -326,17 +304,17 @@ func (s *session) endOfBody(data []byte) error {
 // actProgress is SMFIR_PROGRESS.
 const actProgress = 'p'
 
-func (s *session) answer(m *message, o outcome) error {
-	if o.reply == nil && !o.discard {
-		if err := apply(s.w, s.terms, o.edits); err != nil {
+func (s *session) answer(m *transaction.Message, d *transaction.Decision) error {
+	if d.Reply == nil && !d.Discard {
+		if err := apply(s.w, s.terms, d.Edits); err != nil {
 			return err
 		}
 	}
-	m.logLine(o)
+	m.Tell(d)
 	switch {
-	case o.reply != nil:
-		return sendReply(s.w, *o.reply)
-	case o.discard:
+	case d.Reply != nil:
+		return sendReply(s.w, *d.Reply)
+	case d.Discard:
 		return s.w.write(byte(gomilter.ActDiscard))
 	}
 	return s.w.write(byte(gomilter.ActContinue))
@@ -345,7 +323,7 @@ func (s *session) answer(m *message, o outcome) error {
 // dropMessage ends what is going on for the message.
 func (s *session) dropMessage() {
 	if s.msg != nil {
-		s.msg.close()
+		s.msg.Close()
 		s.msg = nil
 		s.dropped++
 	}

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sealmilter/sealmilter/internal/transaction"
 	"github.com/sealmilter/sealmilter/milter/client"
 	"github.com/sealmilter/sealmilter/policy"
 )
@@ -85,7 +86,7 @@ func TestHoldQueue(t *testing.T) {
 	if len(bad) > 0 {
 		t.Fatal(bad)
 	}
-	l := newLab(t, func(s *Setup, _ *ServerConfig) { s.Policy = hold })
+	l := newLab(t, func(s *transaction.Setup, _ *ServerConfig) { s.Policy = hold })
 	a := l.one(outside(), mailFrom("deals@shop.example"))
 	if a.Code != 250 || !strings.Contains(a.Held, "dmarc-quarantine") || !strings.Contains(a.Raw, "X-Quarantine:") {
 		t.Errorf("%d held %q\n%s", a.Code, a.Held, a.Raw)
@@ -136,8 +137,8 @@ func TestForgedResultsGo(t *testing.T) {
 }
 
 func TestTrustedUpstreamResultsStay(t *testing.T) {
-	l := newLab(t, func(s *Setup, _ *ServerConfig) {
-		s.TrustedIDs = []TrustedID{{ID: "mail.good.example", Networks: prefixes("192.0.2.0/24")}, {ID: "mx2.good.example", Networks: prefixes("198.51.100.0/24")}}
+	l := newLab(t, func(s *transaction.Setup, _ *ServerConfig) {
+		s.TrustedIDs = []transaction.TrustedID{{ID: "mail.good.example", Networks: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}, {ID: "mx2.good.example", Networks: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}}}
 	})
 	m := mailFrom("a@sender.example")
 	m.Raw = "Authentication-Results: mail.good.example; x=1\nAuthentication-Results: mx2.good.example; x=2\n" + m.Raw
@@ -196,6 +197,11 @@ func dialRaw(t *testing.T, path string) *raw {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return offer(t, c)
+}
+
+func offer(t *testing.T, c net.Conn) *raw {
+	t.Helper()
 	t.Cleanup(func() { c.Close() })
 	c.SetDeadline(time.Now().Add(time.Minute))
 	r := &raw{t, c}
@@ -421,9 +427,9 @@ func TestSwapTakesTheNextMessage(t *testing.T) {
 	if a := l.send(s, mailFrom("a@sender.example")); !strings.Contains(top(a.Raw), " mail.good.example;") {
 		t.Fatal(top(a.Raw))
 	}
-	l.srv.Swap(&Setup{
+	l.srv.Swap(&transaction.Setup{
 		AuthservID: "new.good.example", Rules: l.set.Rules, MTA: l.set.MTA, Sign: l.set.Sign, Keys: l.set.Keys,
-		Auth: l.set.Auth, Policy: l.set.Policy, Limits: l.set.Limits, Log: l.set.Log,
+		Auth: l.set.Auth, Policy: l.set.Policy, Limits: l.set.Limits, Observer: l.set.Observer,
 	})
 	if a := l.send(s, mailFrom("a@sender.example")); !strings.Contains(top(a.Raw), " new.good.example;") {
 		t.Error(top(a.Raw))
@@ -487,7 +493,9 @@ func TestReinjectedIsLeftAlone(t *testing.T) {
 }
 
 func TestRelayedJudgesTheFirstOutsideHop(t *testing.T) {
-	l := newLab(t, func(s *Setup, _ *ServerConfig) { s.Rules.Relays = prefixes("198.51.100.0/24") })
+	l := newLab(t, func(s *transaction.Setup, _ *ServerConfig) {
+		s.Rules.Relays = []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}
+	})
 	relay := client.Peer{IP: netip.MustParseAddr("198.51.100.7"), Port: 2500, Name: "mx2.good.example", Helo: "mx2.good.example"}
 	m := mailFrom("a@sender.example")
 	m.Raw = "Received: from out.sender.example (out.sender.example [192.0.2.1]) by mx2.good.example with ESMTP\n" + m.Raw
@@ -501,7 +509,7 @@ func TestRelayedJudgesTheFirstOutsideHop(t *testing.T) {
 }
 
 func TestPanicInPolicyIsOurFault(t *testing.T) {
-	l := newLab(t, func(s *Setup, _ *ServerConfig) { s.Policy = panicking{} })
+	l := newLab(t, func(s *transaction.Setup, _ *ServerConfig) { s.Policy = panicking{} })
 	s := l.session(outside())
 	for range 2 {
 		if a := l.send(s, mailFrom("a@sender.example")); a.Code != 451 || !strings.HasPrefix(a.Text, "4.3.0 ") {
@@ -515,7 +523,7 @@ type panicking struct{}
 func (panicking) Decide(policy.Input) policy.Verdict { panic("test") }
 
 func TestUndecidedIsABug(t *testing.T) {
-	l := newLab(t, func(s *Setup, _ *ServerConfig) { s.Policy = (*policy.Policy)(nil) })
+	l := newLab(t, func(s *transaction.Setup, _ *ServerConfig) { s.Policy = (*policy.Policy)(nil) })
 	if a := l.one(outside(), mailFrom("a@sender.example")); a.Code != 451 {
 		t.Errorf("%d", a.Code)
 	}

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 func pipe(t *testing.T, limit int, to Timeouts) (*wire, net.Conn) {
@@ -115,20 +113,6 @@ func TestReplyText(t *testing.T) {
 		if got := replyText(in); got != want {
 			t.Errorf("%.20q: %.40q, want %.40q", in, got, want)
 		}
-	}
-}
-
-func TestEditOrder(t *testing.T) {
-	got := order([]Edit{
-		{Op: Insert, Name: "A"}, {Op: Delete, Index: 1, Name: "X"}, {Op: Quarantine}, {Op: Delete, Index: 3, Name: "X"},
-		{Op: Insert, Name: "B"}, {Op: Delete, Index: 2, Name: "Y"},
-	})
-	want := []Edit{
-		{Op: Delete, Index: 3, Name: "X"}, {Op: Delete, Index: 2, Name: "Y"}, {Op: Delete, Index: 1, Name: "X"},
-		{Op: Insert, Name: "A"}, {Op: Insert, Name: "B"}, {Op: Quarantine},
-	}
-	if d := cmp.Diff(want, got); d != "" {
-		t.Error(d)
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 	"github.com/sealmilter/sealmilter/auth/resolve"
 	"github.com/sealmilter/sealmilter/internal/assemble"
 	"github.com/sealmilter/sealmilter/internal/config"
+	"github.com/sealmilter/sealmilter/internal/observe"
 	"github.com/sealmilter/sealmilter/internal/secondopinion"
 	"github.com/sealmilter/sealmilter/internal/socket"
 	"github.com/sealmilter/sealmilter/keys/publish"
@@ -112,8 +113,11 @@ func (c *wholeCase) run(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set := assemble.Setup(cfg, assemble.Parts{Keys: store, Resolver: zone, Log: slog.New(slog.NewTextHandler(&c.log, nil))})
-	srv := milter.NewServer(assemble.Server(cfg), set)
+	log := slog.New(slog.NewTextHandler(&c.log, nil))
+	set := assemble.Setup(cfg, assemble.Parts{Keys: store, Resolver: zone, Log: log, Observer: observe.NewLog(log)})
+	server := assemble.Server(cfg)
+	server.Log = log
+	srv := milter.NewServer(server, set)
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(milter.Listener{Listener: l}) }()
 	defer func() {

@@ -20,7 +20,7 @@ import (
 	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/problem"
 	"github.com/sealmilter/sealmilter/internal/secondopinion"
-	"github.com/sealmilter/sealmilter/milter"
+	"github.com/sealmilter/sealmilter/internal/transaction"
 )
 
 const (
@@ -87,8 +87,8 @@ sends nothing.`,
 
 // explained is what explain found.
 type explained struct {
-	milter.Explanation
-	question   milter.Question
+	transaction.Explanation
+	question   transaction.Question
 	authservID string
 	noFile     bool // there is no configuration
 	guessed    bool // the client was taken from Received
@@ -124,7 +124,7 @@ func (f *explainFlags) explain(ctx context.Context, cmd *cobra.Command, path str
 	store, problems := assemble.Keys(cfg, nil)
 	set := assemble.Setup(cfg, assemble.Parts{Keys: store, Resolver: r, Log: slog.New(slog.DiscardHandler)})
 	x := &explained{question: q, guessed: guessed, left: left, authservID: cfg.AuthservID, noFile: noFile}
-	x.Explanation = milter.Explain(ctx, set, q)
+	x.Explanation = transaction.Explain(ctx, set, q)
 	h := q.Header
 	if x.Direction == auth.Outbound {
 		printKeyProblems(cmd.ErrOrStderr(), problems)
@@ -150,7 +150,7 @@ func rawHeader(h header.Fields) string {
 }
 
 // question reads the message and finds out what the flags do not say.
-func (f *explainFlags) question(cmd *cobra.Command, path string) (q milter.Question, guessed bool, left int, err error) {
+func (f *explainFlags) question(cmd *cobra.Command, path string) (q transaction.Question, guessed bool, left int, err error) {
 	raw, err := readMessage(cmd, path)
 	if err != nil {
 		return q, false, 0, err
@@ -164,7 +164,7 @@ func (f *explainFlags) question(cmd *cobra.Command, path string) (q milter.Quest
 	if f.outbound {
 		q.Listener = auth.Outbound
 	}
-	q.Client = milter.Client{Family: 'U', Port: 25000, Name: f.name}
+	q.Client = transaction.Client{Family: 'U', Port: 25000, Name: f.name}
 	if f.ip != "" {
 		ip, err := netip.ParseAddr(strings.TrimPrefix(strings.Trim(f.ip, "[]"), "IPv6:"))
 		if err != nil {
@@ -252,7 +252,7 @@ var login = []string{"ESMTPA", "ESMTPSA", "LMTPA", "LMTPSA", "UTF8SMTPA", "UTF8S
 // outside, with its place: the topmost that names a client other than the host
 // itself.
 func arrival(h header.Fields) (at int, r header.Received, ok bool) {
-	at, r = milter.FirstOutside(h, func(netip.Addr) bool { return false })
+	at, r = transaction.FirstOutside(h, func(netip.Addr) bool { return false })
 	return at, r, at >= 0 && r.Client.IsValid()
 }
 

@@ -8,7 +8,7 @@ import (
 	"github.com/sealmilter/sealmilter/auth"
 	"github.com/sealmilter/sealmilter/auth/dkim"
 	"github.com/sealmilter/sealmilter/internal/plain"
-	"github.com/sealmilter/sealmilter/milter"
+	"github.com/sealmilter/sealmilter/internal/transaction"
 	"github.com/sealmilter/sealmilter/policy"
 )
 
@@ -140,7 +140,7 @@ func (x *explained) printSigned(w io.Writer) {
 	case x.Err != nil:
 		fmt.Fprintf(w, "\nSIGNED  no: %s\n", errText(x.Err))
 	case len(x.Signed) == 0:
-		fmt.Fprintf(w, "\nSIGNED  no: %s\n", show(x.Unsigned))
+		fmt.Fprintf(w, "\nSIGNED  no: %s\n", show(x.Unsigned.Text))
 	default:
 		fmt.Fprintf(w, "\nSIGNED  with %d keys\n", len(x.Signed))
 		for i, name := range x.Signed {
@@ -172,11 +172,11 @@ func (x *explained) printVerdict(w io.Writer) {
 	}
 	for _, e := range x.Edits {
 		switch text := show(e.Name + ":" + strings.ReplaceAll(e.Value, "\r\n", "")); {
-		case e.Op == milter.Delete:
+		case e.Op == transaction.Delete:
 			line(w, "remove", fmt.Sprintf("%s, number %d", show(e.Name), e.Index))
-		case e.Op == milter.Change:
+		case e.Op == transaction.Change:
 			line(w, "change", text)
-		case e.Op == milter.Insert && !strings.EqualFold(e.Name, "Authentication-Results"):
+		case e.Op == transaction.Insert && !strings.EqualFold(e.Name, "Authentication-Results"):
 			line(w, "add", text)
 		}
 	}
@@ -188,27 +188,27 @@ func replyLine(r policy.Reply) string {
 
 // The JSON form. Names are those of RFC 8601 where it has some.
 type explainReport struct {
-	Direction string        `json:"direction"`
-	Reason    string        `json:"reason"`
-	Defaults  bool          `json:"defaults,omitempty"` // there is no configuration
-	ClientIP  string        `json:"client_ip"`
-	Helo      string        `json:"helo"`
-	MailFrom  string        `json:"mail_from"`
-	Author    []string      `json:"author_domains"`
-	AuthorErr string        `json:"author_error,omitempty"`
-	LeftOut   int           `json:"fields_left_out"`
-	IPRev     *methodJSON   `json:"iprev,omitempty"`
-	SPF       *spfJSON      `json:"spf,omitempty"`
-	DKIM      []dkimJSON    `json:"dkim"`
-	DMARC     *dmarcJSON    `json:"dmarc,omitempty"`
-	Indirect  string        `json:"indirect,omitempty"`
-	Results   string        `json:"authentication_results,omitempty"`
-	Signed    []string      `json:"signed,omitempty"`
-	Unsigned  string        `json:"unsigned,omitempty"`
-	Error     string        `json:"error,omitempty"`
-	Second    []opinionJSON `json:"second_opinion"`
-	Verdict   verdictJSON   `json:"verdict"`
-	Edits     []milter.Edit `json:"edits"`
+	Direction string             `json:"direction"`
+	Reason    string             `json:"reason"`
+	Defaults  bool               `json:"defaults,omitempty"` // there is no configuration
+	ClientIP  string             `json:"client_ip"`
+	Helo      string             `json:"helo"`
+	MailFrom  string             `json:"mail_from"`
+	Author    []string           `json:"author_domains"`
+	AuthorErr string             `json:"author_error,omitempty"`
+	LeftOut   int                `json:"fields_left_out"`
+	IPRev     *methodJSON        `json:"iprev,omitempty"`
+	SPF       *spfJSON           `json:"spf,omitempty"`
+	DKIM      []dkimJSON         `json:"dkim"`
+	DMARC     *dmarcJSON         `json:"dmarc,omitempty"`
+	Indirect  string             `json:"indirect,omitempty"`
+	Results   string             `json:"authentication_results,omitempty"`
+	Signed    []string           `json:"signed,omitempty"`
+	Unsigned  string             `json:"unsigned,omitempty"`
+	Error     string             `json:"error,omitempty"`
+	Second    []opinionJSON      `json:"second_opinion"`
+	Verdict   verdictJSON        `json:"verdict"`
+	Edits     []transaction.Edit `json:"edits"`
 }
 
 type methodJSON struct {
@@ -273,8 +273,8 @@ func (x *explained) report() explainReport {
 	out := explainReport{
 		Direction: string(x.Direction), Reason: x.Reason, Defaults: x.noFile, Helo: x.question.Helo, MailFrom: x.question.MailFrom,
 		Author: append([]string{}, r.Author.Domains...), AuthorErr: errText(r.Author.Err), LeftOut: x.left,
-		DKIM: []dkimJSON{}, Indirect: r.Indirect, Signed: x.Signed, Unsigned: x.Unsigned, Error: errText(x.Err),
-		Second: []opinionJSON{}, Edits: append([]milter.Edit{}, x.Edits...),
+		DKIM: []dkimJSON{}, Indirect: r.Indirect, Signed: x.Signed, Unsigned: x.Unsigned.Text, Error: errText(x.Err),
+		Second: []opinionJSON{}, Edits: append([]transaction.Edit{}, x.Edits...),
 	}
 	if x.question.Client.IP.IsValid() {
 		out.ClientIP = x.question.Client.IP.String()

@@ -14,7 +14,7 @@ import (
 	"github.com/sealmilter/sealmilter/auth/resolve"
 	"github.com/sealmilter/sealmilter/internal/assemble"
 	"github.com/sealmilter/sealmilter/internal/config"
-	"github.com/sealmilter/sealmilter/milter"
+	"github.com/sealmilter/sealmilter/internal/transaction"
 )
 
 const explainMail = "From: Alice <alice@example.com>\nTo: bob@example.net\nSubject: hi\n\nA short text\n"
@@ -30,9 +30,9 @@ func signedMail(t *testing.T, cfgPath string) string {
 	store, _ := assemble.Keys(cfg, nil)
 	set := assemble.Setup(cfg, assemble.Parts{Keys: store, Resolver: resolve.MustZone(""), Log: slog.New(slog.DiscardHandler)})
 	h, body := splitMessage(explainMail)
-	x := milter.Explain(context.Background(), set, milter.Question{Hints: milter.Hints{Listener: auth.Outbound}, Header: h, Body: body})
+	x := transaction.Explain(context.Background(), set, transaction.Question{Hints: transaction.Hints{Listener: auth.Outbound}, Header: h, Body: body})
 	if len(x.Signed) != 2 {
-		t.Fatalf("signed %v, %s %v", x.Signed, x.Unsigned, x.Err)
+		t.Fatalf("signed %v, %s %v", x.Signed, x.Unsigned.Text, x.Err)
 	}
 	return "From alice@example.com Sat Nov 21 12:00:00 2026\r\nReturn-Path: <alice@example.com>\r\nDelivered-To: robert@example.net\r\n" +
 		"Received: from localhost (localhost [127.0.0.1])\r\n\tby mx.example.net; Sat, 21 Nov 2026 12:00:01 +0000\r\n" +

@@ -38,22 +38,25 @@ var rooms = []room{
 	{"keys", "", "", "the safe does not know the mail"},
 	{"keys/publish", "keys internal/address", "", "records follow from keys and domains alone"},
 
-	{"milter", "policy keys auth auth/dkim auth/header internal/telemetry internal/postfix/version", "",
-		"the hall gets what it needs from internal/assemble; internal/telemetry goes"},
+	{"internal/transaction", "internal/transaction/sendmailform policy keys auth auth/dkim auth/header", "log log/slog net os os/exec",
+		"what becomes of a message is one value; who writes or counts it is an observer"},
+	{"internal/transaction/sendmailform", "", "", "it knows Sendmail's form of addresses only"},
+	{"internal/observe", "internal/transaction internal/telemetry auth", "os", "it is told what was decided, and decides nothing"},
+	{"milter", "internal/transaction policy auth internal/postfix/version", "os/exec", "the hall speaks the protocol; what becomes of a message is internal/transaction's"},
 	{"milter/client", "internal/postfix/version", "", "it plays the MTA, which knows nothing of us"},
 	{"milter/witness", "", "", "it is no part of the daemon"},
 
 	{"internal/config", "policy policy/tree auth/resolve internal/address", "", "what the file says is known before anything is made of it"},
 	{"internal/config/edit", "auth/resolve internal/problem", "os", "an edit can be replayed from the file's text"},
 	{"internal/dnsclient", "auth/resolve", "", "it answers questions and does not know whose"},
-	{"internal/assemble", `internal/config keys policy auth auth/dkim auth/resolve milter internal/dnsclient internal/telemetry internal/asuser
+	{"internal/assemble", `internal/config keys policy auth auth/dkim auth/resolve milter internal/transaction internal/dnsclient internal/asuser
 		internal/problem`, "", "it makes the parts and starts none"},
 	{"internal/proof", "keys keys/publish auth/dkim auth/header internal/secondopinion", "", "a proof needs a key and nothing that runs"},
 	{"internal/inspect", "internal/config internal/assemble internal/proof internal/admin internal/socket internal/problem keys", "",
 		"it looks, and starts nothing"},
 	{"internal/admin", "internal/problem keys", "", "the answers of a daemon do not depend on how it runs"},
 	{"internal/service", `internal/config internal/assemble internal/admin internal/inspect internal/proof internal/dnsclient internal/socket
-		internal/telemetry internal/problem milter auth keys`, "", "nothing is decided in it"},
+		internal/telemetry internal/problem internal/observe internal/transaction milter auth keys`, "", "nothing is decided in it"},
 
 	{"internal/setup", `internal/config internal/config/edit internal/assemble internal/inspect internal/proof internal/postfix internal/sendmail
 		internal/filing internal/socket internal/asuser internal/child internal/secondopinion internal/problem internal/plain
@@ -69,7 +72,7 @@ var rooms = []room{
 	{"internal/address internal/plain internal/asuser internal/child internal/telemetry internal/secondopinion internal/archtest", "", "",
 		"plumbing knows nothing of the rooms"},
 
-	{"cmd/sealmilter", `auth auth/dkim auth/header auth/resolve policy keys keys/publish milter milter/client
+	{"cmd/sealmilter", `auth auth/dkim auth/header auth/resolve policy keys keys/publish milter milter/client internal/transaction
 		internal/address internal/admin internal/assemble internal/asuser internal/child internal/config internal/doctor internal/filing
 		internal/inspect internal/plain
 		internal/postfix internal/problem internal/proof internal/secondopinion internal/service internal/setup internal/socket`, "", "the front door says what it opens"},

@@ -17,7 +17,7 @@ import (
 	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/dnsclient"
 	"github.com/sealmilter/sealmilter/internal/problem"
-	"github.com/sealmilter/sealmilter/internal/telemetry"
+	"github.com/sealmilter/sealmilter/internal/transaction"
 	"github.com/sealmilter/sealmilter/keys"
 	"github.com/sealmilter/sealmilter/milter"
 )
@@ -27,15 +27,15 @@ type Parts struct {
 	Keys     *keys.Store
 	Resolver resolve.Resolver
 	Log      *slog.Logger
-	Metrics  *telemetry.Metrics // nil: nobody counts
+	Observer transaction.Observer // nil: nobody is told
 }
 
 // Setup is what the server runs from cfg on.
-func Setup(cfg *config.Config, p Parts) *milter.Setup {
+func Setup(cfg *config.Config, p Parts) *transaction.Setup {
 	header, body, _ := strings.Cut(cfg.Sign.Canonicalization, "/")
-	set := &milter.Setup{
+	set := &transaction.Setup{
 		AuthservID: cfg.AuthservID,
-		Rules: milter.Rules{
+		Rules: transaction.Rules{
 			Local:          cfg.Outbound.Local,
 			Authenticated:  cfg.Outbound.Authenticated,
 			DaemonNames:    cfg.Outbound.DaemonNames,
@@ -44,7 +44,7 @@ func Setup(cfg *config.Config, p Parts) *milter.Setup {
 			SignReinjected: cfg.Outbound.Reinjected == "sign",
 		},
 		MTA: cfg.MTA,
-		Sign: milter.Sign{
+		Sign: transaction.Sign{
 			Headers:     signedHeaders(cfg),
 			Oversign:    cfg.Sign.Oversign,
 			HeaderCanon: dkim.Canonicalization(header),
@@ -63,22 +63,23 @@ func Setup(cfg *config.Config, p Parts) *milter.Setup {
 			Timeout:       cfg.Limits.MessageTimeout,
 			MaxSignatures: cfg.Limits.Signatures,
 			Panic: func(method string, value any, stack []byte) {
-				p.Metrics.Panic("check")
 				p.Log.Error("panic in a check: please report it", "method", method, "panic", value, "stack", string(stack))
+				if p.Observer != nil {
+					p.Observer.Panicked("check")
+				}
 			},
 		},
 		Policy: cfg.Policy.Compiled,
-		Limits: milter.Limits{
+		Limits: transaction.Limits{
 			FieldSize:    int(cfg.Limits.FieldSize),
 			HeaderSize:   int(cfg.Limits.HeaderSize),
 			HeaderFields: cfg.Limits.HeaderFields,
 			HeaderMemory: int(cfg.Limits.HeaderMemory),
 		},
-		Log:     p.Log,
-		Metrics: p.Metrics,
+		Observer: p.Observer,
 	}
 	for _, t := range cfg.Verify.TrustedAuthservIDs {
-		set.TrustedIDs = append(set.TrustedIDs, milter.TrustedID{ID: t.ID, Networks: t.Networks})
+		set.TrustedIDs = append(set.TrustedIDs, transaction.TrustedID{ID: t.ID, Networks: t.Networks})
 	}
 	return set
 }
@@ -95,7 +96,7 @@ func signedHeaders(cfg *config.Config) []string {
 	return h
 }
 
-// Server is what of cfg is fixed for the life of a server.
+// Server is what of cfg is fixed for the life of a server, but its log.
 func Server(cfg *config.Config) milter.ServerConfig {
 	l := cfg.Limits
 	return milter.ServerConfig{

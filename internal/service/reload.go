@@ -41,7 +41,7 @@ func (s *service) reload() admin.Reload {
 		s.log.Error("reload failed: the old configuration stays", "config", s.Config)
 		return s.reloadFailed(inspect.Problems(problems, nil))
 	}
-	r, err := build(loaded.Config, s.now, s.log, s.metrics)
+	r, err := build(loaded.Config, s.now, s.log, s.metrics, s.observer)
 	if err != nil {
 		s.log.Error("reload failed: the old configuration stays", "config", s.Config, "err", err)
 		return s.reloadFailed(append(inspect.Problems(problems, nil), problem.Problem{Severity: problem.Fault, Place: s.Config, Message: err.Error()}))

@@ -9,8 +9,8 @@ import (
 	"github.com/sealmilter/sealmilter/internal/dnsclient"
 	"github.com/sealmilter/sealmilter/internal/problem"
 	"github.com/sealmilter/sealmilter/internal/telemetry"
+	"github.com/sealmilter/sealmilter/internal/transaction"
 	"github.com/sealmilter/sealmilter/keys"
-	"github.com/sealmilter/sealmilter/milter"
 )
 
 // running is one configuration with all that was made of it: what a reload
@@ -22,12 +22,12 @@ type running struct {
 	store    *keys.Store
 	trouble  []keys.Problem
 	resolver *dnsclient.Client
-	setup    *milter.Setup
+	setup    *transaction.Setup
 }
 
 // build makes what cfg describes. It touches nothing of prev, which is in use
 // and nil at the start.
-func build(cfg *config.Config, prev *running, log *slog.Logger, m *telemetry.Metrics) (*running, error) {
+func build(cfg *config.Config, prev *running, log *slog.Logger, m *telemetry.Metrics, o transaction.Observer) (*running, error) {
 	r := &running{cfg: cfg}
 	var used *keys.Store
 	// A resolver that is replaced is not closed: a client may keep a transaction
@@ -49,7 +49,7 @@ func build(cfg *config.Config, prev *running, log *slog.Logger, m *telemetry.Met
 	if r.store, r.trouble = assemble.Keys(cfg, used); r.store == nil {
 		return nil, problem.Fail("", "%s: %s", r.trouble[0].Path, r.trouble[0].Message)
 	}
-	r.setup = assemble.Setup(cfg, assemble.Parts{Keys: r.store, Resolver: r.resolver, Log: log, Metrics: m})
+	r.setup = assemble.Setup(cfg, assemble.Parts{Keys: r.store, Resolver: r.resolver, Log: log, Observer: o})
 	return r, nil
 }
 

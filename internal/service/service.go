@@ -22,6 +22,7 @@ import (
 	"github.com/sealmilter/sealmilter/internal/inspect"
 	"github.com/sealmilter/sealmilter/internal/problem"
 	"github.com/sealmilter/sealmilter/internal/telemetry"
+	"github.com/sealmilter/sealmilter/internal/transaction"
 	"github.com/sealmilter/sealmilter/milter"
 )
 
@@ -58,8 +59,11 @@ type service struct {
 	metrics *telemetry.Metrics
 	state   *state
 	server  *milter.Server
-	parts   parts
-	now     *running
+	// observer is told of every message: observing are its parts.
+	observer  transaction.Observer
+	observing []*Part
+	parts     parts
+	now       *running
 }
 
 // Run serves mail until ctx ends or a signal stops it. Its errors are
@@ -78,9 +82,10 @@ func Run(ctx context.Context, o Options) error {
 	}
 	s.metrics = telemetry.NewMetrics(o.Version)
 	s.metrics.ConfigLoaded(!loaded.Degraded)
+	s.observe()
 	s.logProblems(problems)
 	s.state = newState(o, s.metrics.Snapshot)
-	r, err := build(loaded.Config, nil, s.log, s.metrics)
+	r, err := build(loaded.Config, nil, s.log, s.metrics, s.observer)
 	if err != nil {
 		return err
 	}
@@ -94,6 +99,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	server := assemble.Server(r.cfg)
+	server.Log = s.log
 	server.Connections = fit(s.log, server.Connections, dnsclient.MaxInFlight)
 	s.server = milter.NewServer(server, r.setup)
 	serving := s.serve(listeners)
@@ -138,7 +144,7 @@ func (s *service) startParts(r *running) error {
 	if err != nil {
 		return err
 	}
-	list := []*Part{m, s.adminPart(r.cfg.Admin), s.provingPart(), s.watchdogPart()}
+	list := append(s.observing, m, s.adminPart(r.cfg.Admin), s.provingPart(), s.watchdogPart())
 	for i := range s.Extra {
 		list = append(list, &s.Extra[i])
 	}

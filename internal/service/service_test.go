@@ -293,3 +293,41 @@ func openTransaction(t *testing.T, d *daemon) *client.Session {
 	}
 	return s
 }
+
+// hangingLog hangs at the line of a message, as a full pipe does.
+type hangingLog struct {
+	lines
+	hung    chan struct{}
+	release chan struct{}
+}
+
+func (h hangingLog) Write(p []byte) (int, error) {
+	if strings.Contains(string(p), "msg=message") {
+		select {
+		case h.hung <- struct{}{}:
+		default:
+		}
+		<-h.release
+	}
+	return h.lines.Write(p)
+}
+
+// TestLogThatHangs: mail goes on, and its lines come when the log takes them.
+func TestLogThatHangs(t *testing.T) {
+	d := newDaemon(t, config1)
+	h := hangingLog{d.log, make(chan struct{}, 1), make(chan struct{})}
+	d.opt.Stderr = h
+	d.start()
+	for i := range 5 {
+		if !d.signs() {
+			t.Fatal("not signed")
+		}
+		if i == 0 {
+			<-h.hung
+		}
+	}
+	close(h.release)
+	for range 5 {
+		d.wait("msg=message")
+	}
+}

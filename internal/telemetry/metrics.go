@@ -22,6 +22,7 @@ type Metrics struct {
 	results   *prometheus.CounterVec
 	unsigned  *prometheus.CounterVec
 	observed  *prometheus.CounterVec
+	missed    *prometheus.CounterVec
 	panics    *prometheus.CounterVec
 	dns       *prometheus.HistogramVec
 	inFlight  *prometheus.GaugeVec
@@ -41,6 +42,7 @@ func NewMetrics(version string) *Metrics {
 		results:   counter("results_total", "Results of the checks, by method and result word.", "method", "result"),
 		unsigned:  counter("unsigned_total", "Outbound messages that were not signed, by reason.", "reason"),
 		observed:  counter("observed_total", "Matches of rules in observe mode, by rule and the action that was not taken.", "rule", "action"),
+		missed:    counter("unobserved_total", "Messages that an observer was not told of, by observer and reason: it did not keep up, or panicked.", "observer", "reason"),
 		panics:    counter("panics_total", "Panics that were caught, by place. Each is a bug; the log has its stack.", "where"),
 		inFlight:  gauge("dns_in_flight", "DNS questions that are asked at present, or wait for their client's turn.", "state"),
 		questions: counter("dns_questions_total", "DNS questions that were asked, and of these the ones that had to wait for their client's turn.", "state"),
@@ -55,7 +57,7 @@ func NewMetrics(version string) *Metrics {
 	}
 	build := gauge("build_info", "Always 1.", "version")
 	build.WithLabelValues(label(version)).Set(1)
-	m.registry.MustRegister(m.messages, m.results, m.unsigned, m.observed, m.panics, m.published, m.dns, m.inFlight, m.questions, m.reloaded, build,
+	m.registry.MustRegister(m.messages, m.results, m.unsigned, m.observed, m.missed, m.panics, m.published, m.dns, m.inFlight, m.questions, m.reloaded, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	// An alert on the first panic needs the zero before it.
 	for _, where := range []string{"session", "message", "check"} {
@@ -111,6 +113,13 @@ func (m *Metrics) Unsigned(reason string) {
 func (m *Metrics) Observed(rule, action string) {
 	if m != nil {
 		m.observed.WithLabelValues(label(rule), label(action)).Inc()
+	}
+}
+
+// Unobserved counts a message that an observer missed.
+func (m *Metrics) Unobserved(observer, reason string) {
+	if m != nil {
+		m.missed.WithLabelValues(label(observer), label(reason)).Inc()
 	}
 }
 

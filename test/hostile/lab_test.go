@@ -2,7 +2,6 @@ package hostile
 
 import (
 	"context"
-	"log/slog"
 	"net"
 	"path/filepath"
 	"regexp"
@@ -17,6 +16,7 @@ import (
 	"github.com/sealmilter/sealmilter/auth"
 	"github.com/sealmilter/sealmilter/auth/resolve"
 	"github.com/sealmilter/sealmilter/internal/config"
+	"github.com/sealmilter/sealmilter/internal/transaction"
 	"github.com/sealmilter/sealmilter/keys"
 	"github.com/sealmilter/sealmilter/milter"
 	"github.com/sealmilter/sealmilter/policy"
@@ -49,14 +49,14 @@ func (acceptAll) Decide(policy.Input) policy.Verdict { return policy.Verdict{Act
 
 // serve runs a milter with the configuration's defaults, or what change makes of
 // them, on a unix socket and connects to it.
-func serve(t *testing.T, z *resolve.Zone, rules milter.Decider, change ...func(*milter.Setup)) *Client {
+func serve(t *testing.T, z *resolve.Zone, rules transaction.Decider, change ...func(*transaction.Setup)) *Client {
 	t.Helper()
 	cfg := config.Default()
 	lim := cfg.Limits
 	store, _ := keys.Load(t.TempDir(), nil, nil)
-	set := &milter.Setup{
+	set := &transaction.Setup{
 		AuthservID: AuthservID,
-		Rules:      milter.Rules{Local: true, Authenticated: true, DaemonNames: cfg.Outbound.DaemonNames},
+		Rules:      transaction.Rules{Local: true, Authenticated: true, DaemonNames: cfg.Outbound.DaemonNames},
 		MTA:        "auto",
 		Keys:       store,
 		Auth: &auth.Authenticator{
@@ -66,8 +66,7 @@ func serve(t *testing.T, z *resolve.Zone, rules milter.Decider, change ...func(*
 			Panic: func(method string, v any, stack []byte) { t.Errorf("panic in %s: %v\n%s", method, v, stack) },
 		},
 		Policy: rules,
-		Limits: milter.Limits{FieldSize: int(lim.FieldSize), HeaderSize: int(lim.HeaderSize), HeaderFields: lim.HeaderFields, HeaderMemory: int(lim.HeaderMemory)},
-		Log:    slog.New(slog.DiscardHandler),
+		Limits: transaction.Limits{FieldSize: int(lim.FieldSize), HeaderSize: int(lim.HeaderSize), HeaderFields: lim.HeaderFields, HeaderMemory: int(lim.HeaderMemory)},
 	}
 	for _, f := range change {
 		f(set)

@@ -8,8 +8,8 @@ import (
 	"github.com/sealmilter/sealmilter/auth/dkim"
 	"github.com/sealmilter/sealmilter/auth/header"
 	"github.com/sealmilter/sealmilter/auth/resolve"
+	"github.com/sealmilter/sealmilter/internal/transaction"
 	"github.com/sealmilter/sealmilter/keys"
-	"github.com/sealmilter/sealmilter/milter"
 	"github.com/sealmilter/sealmilter/policy"
 )
 
@@ -40,9 +40,9 @@ func ours(t *testing.T) *Client {
 	if len(bad) > 0 {
 		t.Fatal(bad)
 	}
-	return serve(t, resolve.MustZone(Zone()), rules, func(set *milter.Setup) {
+	return serve(t, resolve.MustZone(Zone()), rules, func(set *transaction.Setup) {
 		set.Keys = store
-		set.Sign = milter.Sign{Headers: []string{"From", "To", "Subject"}, Oversign: []string{"From"}, HeaderCanon: dkim.Relaxed, BodyCanon: dkim.Relaxed}
+		set.Sign = transaction.Sign{Headers: []string{"From", "To", "Subject"}, Oversign: []string{"From"}, HeaderCanon: dkim.Relaxed, BodyCanon: dkim.Relaxed}
 		set.Rules.Networks = []netip.Prefix{netip.MustParsePrefix("192.168.5.0/24")}
 		set.Rules.Relays = []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}
 	})

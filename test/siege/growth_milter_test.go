@@ -3,7 +3,6 @@ package siege
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"net/netip"
 	"strings"
 	"testing"
@@ -12,8 +11,8 @@ import (
 	"github.com/sealmilter/sealmilter/auth"
 	"github.com/sealmilter/sealmilter/auth/header"
 	"github.com/sealmilter/sealmilter/auth/resolve"
+	"github.com/sealmilter/sealmilter/internal/transaction"
 	"github.com/sealmilter/sealmilter/keys"
-	"github.com/sealmilter/sealmilter/milter"
 	"github.com/sealmilter/sealmilter/policy"
 	"github.com/sealmilter/sealmilter/policy/tree"
 	"github.com/sealmilter/sealmilter/test/growth"
@@ -24,8 +23,8 @@ import (
 func messageReaders(t testing.TB) []reader {
 	set := setup(t)
 	explain := func(direction auth.Direction, h header.Fields) {
-		milter.Explain(context.Background(), set, milter.Question{
-			Hints:    milter.Hints{Listener: direction, Client: milter.Client{Family: '4', IP: netip.MustParseAddr("203.0.113.9")}},
+		transaction.Explain(context.Background(), set, transaction.Question{
+			Hints:    transaction.Hints{Listener: direction, Client: transaction.Client{Family: '4', IP: netip.MustParseAddr("203.0.113.9")}},
 			Sendmail: true, Helo: "h.example", MailFrom: "a@b.example", Header: h,
 		})
 	}
@@ -83,13 +82,13 @@ func messageReaders(t testing.TB) []reader {
 }
 
 // setup is the daemon's, with the limits' default values.
-func setup(t testing.TB) *milter.Setup {
+func setup(t testing.TB) *transaction.Setup {
 	store, _ := keys.Load(t.TempDir(), nil, nil)
-	return &milter.Setup{
+	return &transaction.Setup{
 		AuthservID: "mx.ours.example",
-		Rules:      milter.Rules{Local: true},
+		Rules:      transaction.Rules{Local: true},
 		MTA:        "auto",
-		Sign:       milter.Sign{Headers: []string{"From", "To", "Cc", "X"}},
+		Sign:       transaction.Sign{Headers: []string{"From", "To", "Cc", "X"}},
 		Keys:       store,
 		Auth: &auth.Authenticator{
 			Resolver: &resolve.Zone{}, SPF: true, DKIM: true, DMARC: true, IPRev: true, Receiver: "mx.ours.example",
@@ -97,8 +96,7 @@ func setup(t testing.TB) *milter.Setup {
 			Panic: func(method string, v any, stack []byte) { t.Errorf("panic in %s: %v\n%s", method, v, stack) },
 		},
 		Policy: compiled(t, nil),
-		Limits: milter.Limits{FieldSize: int(limits.FieldSize), HeaderSize: int(limits.HeaderSize), HeaderFields: limits.HeaderFields, HeaderMemory: int(limits.HeaderMemory)},
-		Log:    slog.New(slog.DiscardHandler),
+		Limits: transaction.Limits{FieldSize: int(limits.FieldSize), HeaderSize: int(limits.HeaderSize), HeaderFields: limits.HeaderFields, HeaderMemory: int(limits.HeaderMemory)},
 	}
 }
 

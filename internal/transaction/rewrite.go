@@ -1,12 +1,12 @@
-package milter
+package transaction
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/sealmilter/sealmilter/auth"
 	"github.com/sealmilter/sealmilter/auth/header"
+	"github.com/sealmilter/sealmilter/internal/transaction/sendmailform"
 )
 
 // Sendmail parses the address fields of every message again when it delivers
@@ -37,7 +37,7 @@ func rewriteAddresses(fields header.Fields, names []string, host string) (header
 		}
 		key := strings.ToLower(name)
 		seen[key]++
-		value, ok := sendmailForm(f.Value, host)
+		value, ok := sendmailform.Form(f.Value, host)
 		if ok && f.Is("From") {
 			ok = sameAuthors(f.Value, value)
 		}
@@ -71,21 +71,4 @@ func sameAuthors(before, after string) bool {
 		}
 	}
 	return a.Err == nil
-}
-
-// risks are what may still break the signatures of this message after us.
-func (m *message) risks(o outcome) (risks []string) {
-	if len(o.signed) == 0 || o.reply != nil || o.discard {
-		return nil
-	}
-	if containsFold(m.unclear, "From") {
-		risks = append(risks, "From is written in a way that Sendmail may change")
-	}
-	if limit := lineLimit(m.sendmail); m.lines.longest > limit {
-		risks = append(risks, fmt.Sprintf("a body line of %d bytes, where the MTA cuts after %d", m.lines.longest, limit))
-	}
-	if m.lines.eightBit {
-		risks = append(risks, "8-bit body, which is recoded for a next hop without 8BITMIME")
-	}
-	return risks
 }

@@ -1,7 +1,6 @@
-package milter
+package transaction
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -12,21 +11,16 @@ import (
 	"github.com/sealmilter/sealmilter/auth/header"
 )
 
-// begun is a message of ours, which has no checks to wait for.
-func begun(l *lab) *message {
-	return newMessage(context.Background(), l.set, Hints{Listener: auth.Outbound}, conn{}, "a@good.example")
-}
-
 // TestClaimsPointAtTheirFields: each deletion has the index that the MTA knows
 // its field by, among those of exactly its name, whatever stands round it.
 func TestClaimsPointAtTheirFields(t *testing.T) {
-	l := newLab(t)
+	set := newSetup(t)
 	rng := rand.New(rand.NewPCG(15, 1))
 	pick := func(list ...string) string { return list[rng.IntN(len(list))] }
 	const forged = " mail.good.example; dmarc=pass"
 	total := 0
 	for range 200 {
-		m := begun(l)
+		m := Begin(t.Context(), set, Offer{Hints: ours})
 		var shown header.Fields
 		for range 1 + rng.IntN(30) {
 			f := header.Field{
@@ -34,7 +28,7 @@ func TestClaimsPointAtTheirFields(t *testing.T) {
 				Value: pick(forged, " other.example; none", " x", " x\rAuthentication-Results:"+forged, " x\r\n y", " x\rTo: z"),
 			}
 			shown = append(shown, f)
-			m.addField(f.Name, f.Value, true)
+			m.Field(f.Name, f.Value, true)
 		}
 		var want []Edit
 		for i, f := range shown {
@@ -45,8 +39,8 @@ func TestClaimsPointAtTheirFields(t *testing.T) {
 				want = append(want, Edit{Op: Delete, Name: name, Index: shown[:i+1].Count(name)})
 			}
 		}
-		if !slices.Equal(m.deletions(), want) {
-			t.Fatalf("%q\nclaimed %v\nwant    %v", shown, m.claimed, want)
+		if !slices.Equal(m.head.deletions(), want) {
+			t.Fatalf("%q\nclaimed %v\nwant    %v", shown, m.head.claimed, want)
 		}
 		total += len(want)
 	}
@@ -58,8 +52,9 @@ func TestClaimsPointAtTheirFields(t *testing.T) {
 // TestRefusedMessagesAreNotReadOn: once a message is to be refused nothing more
 // of its header is looked at or kept, however long it goes on.
 func TestRefusedMessagesAreNotReadOn(t *testing.T) {
-	l := newLab(t, func(s *Setup, _ *ServerConfig) { s.Policy = accepting{} })
-	lim := l.set.Limits
+	set := newSetup(t)
+	set.Policy = accepting{}
+	lim := set.Limits
 	const forged = " mail.good.example; dmarc=pass"
 	long := strings.Repeat(" x", 50_000)
 	odd := func(i int) string {
@@ -82,28 +77,26 @@ func TestRefusedMessagesAreNotReadOn(t *testing.T) {
 			(maxBeyond+1)*lim.HeaderSize/100_000 + 2, "header-size", 552},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := begun(l)
-			m.addField("From", " a@good.example", true)
+			m := Begin(t.Context(), set, Offer{Hints: ours})
+			m.Field("From", " a@good.example", true)
 			refused := 0
 			for i := range 20_000 {
-				if refused == 0 && m.refused() {
+				if refused == 0 && m.head.refused() {
 					refused = i
 				}
 				f := tc.field(i)
-				m.addField(f.Name, f.Value, true)
+				m.Field(f.Name, f.Value, true)
 			}
 			if refused == 0 || refused > tc.n {
 				t.Errorf("refused after %d fields, want at most %d", refused, tc.n)
 			}
-			if len(m.seen) > 2*(lim.HeaderFields+1) || len(m.claimed) > lim.HeaderFields+1 || m.beyond > (maxBeyond+1)*lim.HeaderSize {
-				t.Errorf("kept %d names and %d claims; looked at %d bytes beyond the limits", len(m.seen), len(m.claimed), m.beyond)
+			if len(m.head.seen) > 2*(lim.HeaderFields+1) || len(m.head.claimed) > lim.HeaderFields+1 || m.head.beyond > (maxBeyond+1)*lim.HeaderSize {
+				t.Errorf("kept %d names and %d claims; looked at %d bytes beyond the limits", len(m.head.seen), len(m.head.claimed), m.head.beyond)
 			}
-			m.headersDone()
-			o := m.finish()
-			if o.reply == nil || o.reply.Code != tc.code || o.verdict.Rule != tc.rule || len(o.signed) > 0 {
-				t.Errorf("%+v", o)
+			if d := m.Finish(""); d.Reply == nil || d.Reply.Code != tc.code || d.Verdict.Rule != tc.rule || len(d.Signed) > 0 {
+				t.Errorf("%+v", d)
 			}
-			m.close()
+			m.Close()
 		})
 	}
 }

@@ -1,13 +1,11 @@
-package milter
+package transaction
 
 import (
 	"context"
 	"slices"
 	"strings"
 
-	"github.com/sealmilter/sealmilter/auth"
 	"github.com/sealmilter/sealmilter/auth/header"
-	"github.com/sealmilter/sealmilter/policy"
 )
 
 // Question is a message with what the MTA would tell of it.
@@ -20,44 +18,26 @@ type Question struct {
 	Body           string // CRLF line ends
 }
 
-// Explanation is everything that the daemon thinks of a message.
+// Explanation is what is decided about a message.
 type Explanation struct {
-	Direction auth.Direction
-	Reason    string // of the direction
-	Envelope  auth.Envelope
-	Results   auth.Results // inbound and relayed
-	Verdict   policy.Verdict
-	Signed    []string // outbound: the names of the keys
-	Unsigned  string   // outbound: why it is not signed
-	Err       error    // ours: the MTA would be told to try again (451)
-	Edits     []Edit   // in the order in which they are done
-	Header    header.Fields
+	*Decision
+	Header header.Fields // as it is after the edits
 }
 
 // Explain does with a message what a session does, without an MTA: the same
-// code from MAIL FROM to the end of body. It neither logs nor counts when
-// set's Log discards and its Metrics are nil.
+// code from MAIL FROM to the end of body. No observer is told.
 func Explain(ctx context.Context, set *Setup, q Question) Explanation {
-	c := conn{client: q.Client, helo: q.Helo}
-	c.peer = set.Auth.Connect(ctx, q.Client.IP)
-	defer c.peer.Close()
-	m := newMessage(ctx, set, q.Hints, c, q.MailFrom)
-	defer m.close()
-	m.sendmail = q.Sendmail
+	peer := set.Auth.Connect(ctx, q.Client.IP)
+	defer peer.Close()
+	m := Begin(ctx, set, Offer{Hints: q.Hints, Helo: q.Helo, MailFrom: q.MailFrom, Peer: peer, MTA: MTA{Sendmail: q.Sendmail}})
+	defer m.Close()
 	m.env.Recipients = q.Recipients
 	for _, f := range q.Header {
-		m.addField(f.Name, f.Value, true)
+		m.Field(f.Name, f.Value, true)
 	}
-	m.headersDone()
-	m.write([]byte(q.Body))
-	o := m.finish()
-	x := Explanation{
-		Direction: m.class.Direction, Reason: m.class.Reason, Envelope: m.env,
-		Results: o.results, Verdict: o.verdict, Signed: o.signed, Unsigned: m.why, Err: o.err,
-	}
-	x.Edits = order(slices.Clone(o.edits))
-	x.Header = edited(q.Header, x.Edits)
-	return x
+	m.Body([]byte(q.Body))
+	d := m.Finish("")
+	return Explanation{Decision: d, Header: edited(q.Header, d.Edits)}
 }
 
 // edited is the header section with edits done, in order's order: all places

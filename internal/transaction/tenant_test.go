@@ -1,16 +1,14 @@
-package milter
+package transaction
 
 import (
 	"strings"
 	"testing"
-
-	"github.com/sealmilter/sealmilter/auth"
 )
 
 // TestShownDomainsDoNotSign: a sender of another domain gets no signature of
 // good.example by showing it where only some readers take it for the author's.
 func TestShownDomainsDoNotSign(t *testing.T) {
-	l := newLab(t)
+	set := newSetup(t)
 	for from, signed := range map[string]bool{
 		"ceo@good.example <eve@tenant.example>":                          false,
 		"ceo@good .example <eve@tenant.example>":                         false,
@@ -28,16 +26,16 @@ func TestShownDomainsDoNotSign(t *testing.T) {
 		"eve@tenant.example, kim@good.example":                           true, // listed authors are, as ever
 		`"kim@tenant.example via \"Good\"" <kim@good.example> (Kim (x))`: true,
 	} {
-		m := &message{set: l.set, dropped: map[int]bool{}, seen: map[string]int{}, class: Classified{Direction: auth.Outbound}}
-		m.addField("From", " "+from, true)
-		m.headersDone()
-		if got := m.signing != nil && m.signing.err == nil; got != signed || got == (m.why != "") {
-			t.Errorf("%s: signed %v, want %v: %s", from, got, signed, m.why)
-			continue
+		m := Begin(t.Context(), set, Offer{Hints: ours})
+		m.Field("From", " "+from, true)
+		d := m.Finish("")
+		m.Close()
+		if got := len(d.Signed) > 0; got != signed || got == (d.Unsigned.Why != "") {
+			t.Errorf("%s: signed %v, want %v: %+v", from, got, signed, d.Unsigned)
 		}
-		if signed {
-			if values, err := m.signing.finish(); err != nil || !strings.Contains(values[0], "d=good.example;") {
-				t.Errorf("%s: %q %v", from, values, err)
+		for _, name := range d.Signed {
+			if !strings.HasSuffix(name, "._domainkey.good.example") {
+				t.Errorf("%s: signed with %s", from, name)
 			}
 		}
 	}

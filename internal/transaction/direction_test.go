@@ -1,4 +1,4 @@
-package milter
+package transaction
 
 import (
 	"net/netip"
@@ -24,7 +24,7 @@ func prefixes(s ...string) []netip.Prefix {
 }
 
 func tcp4(ip string) Client {
-	return Client{Family: '4', IP: parseIP(ip), Port: 40000}
+	return Client{Family: '4', IP: ParseIP(ip), Port: 40000}
 }
 
 func TestClassify(t *testing.T) {
@@ -49,19 +49,19 @@ func TestClassify(t *testing.T) {
 		{"daemon names compare without case", defaultRules(), Hints{Client: tcp4("203.0.113.5"), DaemonName: "originating"}, auth.Outbound},
 		{"another daemon name", defaultRules(), Hints{Client: tcp4("203.0.113.5"), DaemonName: "mail.example.com"}, auth.Inbound},
 		{"our network", lan, Hints{Client: tcp4("192.168.5.20")}, auth.Outbound},
-		{"our network, v4-mapped", lan, Hints{Client: Client{Family: '6', IP: parseIP("::ffff:192.168.5.20")}}, auth.Outbound},
-		{"our network, IPv6 as Sendmail writes it", lan, Hints{Client: Client{Family: '6', IP: parseIP("IPv6:2001:db8:5:0:0:0:0:6")}}, auth.Outbound},
+		{"our network, v4-mapped", lan, Hints{Client: Client{Family: '6', IP: ParseIP("::ffff:192.168.5.20")}}, auth.Outbound},
+		{"our network, IPv6 as Sendmail writes it", lan, Hints{Client: Client{Family: '6', IP: ParseIP("IPv6:2001:db8:5:0:0:0:0:6")}}, auth.Outbound},
 		{"beside our network", lan, Hints{Client: tcp4("192.168.6.20")}, auth.Inbound},
 		{"our backup MX", lan, Hints{Client: tcp4("198.51.100.7")}, auth.Relayed},
 		{"authenticated beats relay", lan, Hints{Client: tcp4("198.51.100.7"), AuthUser: "alice"}, auth.Outbound},
 		{"loopback", defaultRules(), Hints{Client: tcp4("127.0.0.1")}, auth.Outbound},
-		{"loopback v6", defaultRules(), Hints{Client: Client{Family: '6', IP: parseIP("::1"), Port: 7}}, auth.Outbound},
+		{"loopback v6", defaultRules(), Hints{Client: Client{Family: '6', IP: ParseIP("::1"), Port: 7}}, auth.Outbound},
 		{"another loopback address with a port", defaultRules(), Hints{Client: tcp4("127.0.0.2")}, auth.Inbound},
-		{"sendmail(1) through Postfix: port 0", defaultRules(), Hints{Client: Client{Family: '4', IP: parseIP("127.0.0.1")}}, auth.Outbound},
+		{"sendmail(1) through Postfix: port 0", defaultRules(), Hints{Client: Client{Family: '4', IP: ParseIP("127.0.0.1")}}, auth.Outbound},
 		{"unix socket", defaultRules(), Hints{Client: Client{Family: 'L'}}, auth.Outbound},
 		{"local switched off", noLocal, Hints{Client: tcp4("127.0.0.1")}, auth.Inbound},
 		{"no address", defaultRules(), Hints{Client: Client{Family: 'U'}}, auth.Inbound},
-		{"garbage for an address", defaultRules(), Hints{Client: Client{Family: '4', IP: parseIP("127.0.0.1.5")}}, auth.Inbound},
+		{"garbage for an address", defaultRules(), Hints{Client: Client{Family: '4', IP: ParseIP("127.0.0.1.5")}}, auth.Inbound},
 		{"listener says outbound", defaultRules(), Hints{Listener: auth.Outbound, Client: tcp4("203.0.113.5")}, auth.Outbound},
 		{"our backup MX at a listener for inbound", lan, Hints{Listener: auth.Inbound, Client: tcp4("198.51.100.7")}, auth.Relayed},
 		{"listener says inbound", defaultRules(), Hints{Listener: auth.Inbound, Client: tcp4("127.0.0.1"), AuthUser: "alice"}, auth.Inbound},
@@ -158,9 +158,12 @@ func TestOrigin(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			at, rec := origin(r, c.fields)
-			got := addrString(rec.Client)
-			if at < 0 {
+			got := ""
+			switch {
+			case at < 0:
 				got = "none"
+			case rec.Client.IsValid():
+				got = rec.Client.String()
 			}
 			if got != c.ip {
 				t.Errorf("got %q at %d, want %q", got, at, c.ip)

@@ -1,15 +1,17 @@
-package milter
+// Package sendmailform writes address fields as Sendmail will send them, so that what
+// is signed is what leaves: Sendmail rewrites them after the milters. It is a leaf.
+package sendmailform
 
 import (
 	"slices"
 	"strings"
 )
 
-// sendmailForm returns the value of an address field in a form that Sendmail
+// Form returns the value of an address field in a form that Sendmail
 // does not change any more but for white space: value itself where it is one.
 // It reports false where it does not understand the value. Idempotent; linear
 // in the value's length.
-func sendmailForm(value, host string) (string, bool) {
+func Form(value, host string) (string, bool) {
 	flat := strings.NewReplacer("\r\n", "", "\n", "", "\r", "").Replace(value)
 	for i := range len(flat) {
 		if c := flat[i]; c < ' ' && c != '\t' || c == 0x7f {

@@ -1,4 +1,4 @@
-package milter
+package transaction
 
 import (
 	"net/netip"
@@ -13,7 +13,7 @@ import (
 // mail comes from an address literal. From a machine of ours that is no reason
 // to refuse it, at a listener for inbound mail either.
 func TestDomainlessFromOfOurHosts(t *testing.T) {
-	set := newLab(t).set
+	set := newSetup(t)
 	set.Rules.Networks = []netip.Prefix{netip.MustParsePrefix("198.51.100.0/28")}
 	set.Rules.Relays = []netip.Prefix{netip.MustParsePrefix("198.51.100.32/28")}
 	for _, c := range []struct {

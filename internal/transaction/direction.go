@@ -1,4 +1,4 @@
-package milter
+package transaction
 
 import (
 	"net/netip"
@@ -8,7 +8,7 @@ import (
 	"github.com/sealmilter/sealmilter/auth/header"
 )
 
-// Rules are the configuration of outbound and inbound.relays (DESIGN §5).
+// Rules are the configuration of outbound and inbound.relays.
 type Rules struct {
 	Local         bool
 	Authenticated bool
@@ -148,4 +148,17 @@ func Reinjected(r Rules, h Hints, fields header.Fields, ids, domains []string) s
 		return "a Received field names " + rec.Client.String()
 	}
 	return "a Received field does not tell the client"
+}
+
+// ParseIP reads an address as either MTA writes it: Sendmail puts "IPv6:" in
+// front. Invalid when it is none.
+func ParseIP(s string) netip.Addr {
+	if len(s) > 5 && strings.EqualFold(s[:5], "IPv6:") {
+		s = s[5:]
+	}
+	ip, err := netip.ParseAddr(s)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return ip.Unmap().WithZone("")
 }
