@@ -6,7 +6,6 @@ package transaction
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -232,5 +231,3 @@ func (m *Message) Close() {
 	m.Cancel()
 	m.head.account.release()
 }
-
-var errLimit = errors.New
