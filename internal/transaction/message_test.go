@@ -94,7 +94,7 @@ func TestWhyUnsigned(t *testing.T) {
 		"no key":           {[]string{"From: a@keyless.example"}, Offer{Hints: ours}, NoKey, "keys new keyless.example", true, nil},
 		"not of ours":      {[]string{"From: a@other.example"}, Offer{Hints: ours}, NotListed, "other.example", false, nil},
 		"a broken key":     {[]string{"From: a@good.example"}, Offer{Hints: ours}, SignError, "", false, keys.ErrBroken},
-		"signed after all":  {[]string{"From: a@good.example"}, Offer{Hints: ours}, "", "", false, nil},
+		"signed after all": {[]string{"From: a@good.example"}, Offer{Hints: ours}, "", "", false, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			set := newSetup(t)
