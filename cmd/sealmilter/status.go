@@ -87,17 +87,17 @@ func printStatus(w io.Writer, r *admin.Status) error {
 		state = "DEGRADED: " + plain.Text(r.Config) + " is bad, and what worked before is in use"
 	}
 	fmt.Fprintf(w, "sealmilter %s: %s\n", plain.Text(r.Version), state)
-	line(w, "pid", fmt.Sprintf("%d, for %s", r.PID, time.Duration(r.Uptime)*time.Second))
-	line(w, "id", r.AuthservID)
-	line(w, "config", fmt.Sprintf("%s, read %s", r.Running, r.Loaded.Format(time.RFC3339)))
+	plain.Line(w, "pid", fmt.Sprintf("%d, for %s", r.PID, time.Duration(r.Uptime)*time.Second))
+	plain.Line(w, "id", r.AuthservID)
+	plain.Line(w, "config", fmt.Sprintf("%s, read %s", r.Running, r.Loaded.Format(time.RFC3339)))
 	for _, l := range r.Listeners {
-		line(w, "listens", l)
+		plain.Line(w, "listens", l)
 	}
 	for _, d := range r.Keyless {
-		line(w, "no key", d+": its mail goes out unsigned; sealmilter keys new "+d)
+		plain.Line(w, "no key", d+": its mail goes out unsigned; sealmilter keys new "+d)
 	}
 	for _, p := range r.Problems {
-		line(w, string(p.Severity), p.Place+": "+p.Message)
+		plain.Line(w, string(p.Severity), p.Place+": "+p.Message)
 	}
 	fmt.Fprintln(w)
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)

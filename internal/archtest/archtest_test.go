@@ -54,6 +54,8 @@ var rooms = []room{
 	{"internal/proof", "keys keys/publish auth/dkim auth/header internal/secondopinion", "", "a proof needs a key and nothing that runs"},
 	{"internal/inspect", "internal/config internal/assemble internal/proof internal/admin internal/socket internal/problem keys", "",
 		"it looks, and starts nothing"},
+	{"internal/explain", "internal/transaction internal/secondopinion internal/plain policy auth auth/dkim auth/header auth/resolve", "os",
+		"a report can be made again from the message's text and a zone"},
 	{"internal/admin", "internal/problem keys", "", "the answers of a daemon do not depend on how it runs"},
 	{"internal/service", `internal/config internal/assemble internal/admin internal/inspect internal/proof internal/dnsclient internal/socket
 		internal/telemetry internal/problem internal/observe internal/transaction milter auth keys`, "", "nothing is decided in it"},
@@ -73,7 +75,7 @@ var rooms = []room{
 		"plumbing knows nothing of the rooms"},
 
 	{"cmd/sealmilter", `auth auth/dkim auth/header auth/resolve policy keys keys/publish milter milter/client internal/transaction
-		internal/address internal/admin internal/assemble internal/asuser internal/child internal/config internal/doctor internal/filing
+		internal/address internal/admin internal/assemble internal/asuser internal/child internal/config internal/doctor internal/explain internal/filing
 		internal/inspect internal/plain
 		internal/postfix internal/problem internal/proof internal/secondopinion internal/service internal/setup internal/socket`, "", "the front door says what it opens"},
 }

@@ -115,3 +115,6 @@ func (w *writer) Write(p []byte) (int, error) {
 	}
 	return len(p), nil
 }
+
+// Line writes a label and a text, as reports have them.
+func Line(w io.Writer, label, text string) { fmt.Fprintf(w, "  %-10s %s\n", Text(label), Text(text)) }
