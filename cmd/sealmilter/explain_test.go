@@ -145,7 +145,7 @@ func TestExplainJSON(t *testing.T) {
 		t.Fatalf("%d %v %s", code, err, errOut.String())
 	}
 	if got.SPF.Result != "pass" || len(got.DKIM) != 2 || got.DKIM[0].Result != "pass" || got.Second[0].Result != "pass" || got.DMARC.Result != "pass" ||
-		got.Verdict.Action != "accept" || !strings.HasPrefix(got.Results, "mail.example.com;") {
+		got.Verdict.Action != "accept" || !got.Guessed || !strings.HasPrefix(got.Results, "mail.example.com;") {
 		t.Errorf("%+v", got)
 	}
 }

@@ -15,14 +15,17 @@ type form struct {
 	Reason    string             `json:"reason"`
 	Defaults  bool               `json:"defaults,omitempty"` // there is no configuration
 	ClientIP  string             `json:"client_ip"`
+	Guessed   bool               `json:"client_guessed,omitempty"` // from Received
 	Helo      string             `json:"helo"`
 	MailFrom  string             `json:"mail_from"`
+	AuthUser  string             `json:"auth_user,omitempty"`
 	Author    []string           `json:"author_domains"`
 	AuthorErr string             `json:"author_error,omitempty"`
 	LeftOut   int                `json:"fields_left_out"`
 	IPRev     *methodJSON        `json:"iprev,omitempty"`
 	SPF       *spfJSON           `json:"spf,omitempty"`
 	DKIM      []dkimJSON         `json:"dkim"`
+	DKIMRan   bool               `json:"dkim_checked"`
 	DMARC     *dmarcJSON         `json:"dmarc,omitempty"`
 	Indirect  string             `json:"indirect,omitempty"`
 	Results   string             `json:"authentication_results,omitempty"`
@@ -30,6 +33,7 @@ type form struct {
 	Unsigned  string             `json:"unsigned,omitempty"`
 	Error     string             `json:"error,omitempty"`
 	Second    []opinionJSON      `json:"second_opinion"`
+	SecondErr string             `json:"second_opinion_error,omitempty"`
 	Verdict   verdictJSON        `json:"verdict"`
 	Edits     []transaction.Edit `json:"edits"`
 }
@@ -89,6 +93,14 @@ type verdictJSON struct {
 	Reason string `json:"reason,omitempty"`
 	Reply  string `json:"reply,omitempty"`
 	Hold   bool   `json:"hold,omitempty"`
+	// Observed are the rules that would have acted, and only observe.
+	Observed []observedJSON `json:"observed,omitempty"`
+}
+
+type observedJSON struct {
+	Rule   string `json:"rule"`
+	Action string `json:"action"`
+	Reason string `json:"reason"`
 }
 
 // JSON is it for programs, to be marshalled.
@@ -131,10 +143,14 @@ func (x *Report) JSON() any {
 	if x.Direction != auth.Outbound {
 		out.Results = strings.TrimSpace(strings.ReplaceAll(auth.FormatResults(x.AuthservID, *r, &x.Envelope), "\r\n", ""))
 	}
+	out.Guessed, out.AuthUser, out.DKIMRan, out.SecondErr = x.Guessed, x.Question.AuthUser, r.DKIMRan, errText(x.SecondErr)
 	v := x.Verdict
 	out.Verdict = verdictJSON{Action: string(v.Action), Rule: v.Rule, Reason: v.Reason, Hold: v.Hold}
 	if x.Err != nil {
 		out.Verdict.Action = string(policy.Tempfail)
+	}
+	for _, o := range v.Observed {
+		out.Verdict.Observed = append(out.Verdict.Observed, observedJSON{o.Rule, string(o.Action), o.Reason})
 	}
 	if v.Reply != (policy.Reply{}) {
 		out.Verdict.Reply = replyLine(v.Reply)
