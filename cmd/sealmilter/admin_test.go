@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/sealmilter/sealmilter/internal/admin"
+	"github.com/sealmilter/sealmilter/internal/mta"
 	"github.com/sealmilter/sealmilter/keys"
 )
 
@@ -77,7 +78,7 @@ func TestStatusAndReload(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	d.stop()
-	if exists(filepath.Join(dir, "admin.sock")) {
+	if mta.Exists(filepath.Join(dir, "admin.sock")) {
 		t.Error("the admin socket stays behind")
 	}
 }

@@ -2,26 +2,20 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/netip"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sealmilter/sealmilter/auth/resolve"
-	"github.com/sealmilter/sealmilter/internal/address"
-	"github.com/sealmilter/sealmilter/internal/assemble"
-	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/doctor"
+	"github.com/sealmilter/sealmilter/internal/inspect"
+	"github.com/sealmilter/sealmilter/internal/mta"
 	"github.com/sealmilter/sealmilter/internal/plain"
 	"github.com/sealmilter/sealmilter/internal/problem"
-	"github.com/sealmilter/sealmilter/internal/proof"
-	"github.com/sealmilter/sealmilter/keys"
 )
 
 // doctorPatience bounds a whole examination.
@@ -51,7 +45,16 @@ paste. Changes nothing. Exit code 1 when something fails.`,
 			if err != nil {
 				return badDomain(err)
 			}
-			all, err := f.examine(cmd, domain)
+			egress, err := f.addresses()
+			if err != nil {
+				return err
+			}
+			ctx, cancel := context.WithTimeout(cmd.Context(), doctorPatience)
+			defer cancel()
+			all, err := inspect.Doctor(ctx, inspect.Examination{
+				Domain: domain, Config: f.config, MayLack: f.config == defaultConfig, Keys: f.keys, Zone: f.zone, Helo: f.helo,
+				PostfixDir: f.postfix, Egress: egress, Selectors: f.selectors, NoMTA: f.noMTA,
+			})
 			if err != nil {
 				return err
 			}
@@ -82,166 +85,17 @@ paste. Changes nothing. Exit code 1 when something fails.`,
 	return cmd
 }
 
-// examine makes all findings; an error is one of usage.
-func (f *doctorFlags) examine(cmd *cobra.Command, domain string) ([]doctor.Finding, error) {
-	ctx, cancel := context.WithTimeout(cmd.Context(), doctorPatience)
-	defer cancel()
-	cfg, all := f.configuration()
-	egress, err := f.addresses(cfg)
-	if err != nil {
-		return nil, err
-	}
-	r, closeResolver, err := assemble.ZoneOrDNS(cfg.DNS, f.zone)
-	if err != nil {
-		return nil, err
-	}
-	defer closeResolver()
-
-	if len(f.egress)+len(cfg.Egress) == 0 && len(egress) > 0 {
-		all = append(all, doctor.Finding{Level: doctor.Pass, Check: "config", Subject: "egress", Message: "is not set: looked at are this host's own public addresses, " + joinAddrs(egress)})
-	}
-	d := doctor.Domain{Name: domain, SDID: domain, Egress: egress, Helo: f.helo, PostfixDir: f.postfix, ViaSES: cfg.Sign.ViaSES()}
-	all = append(all, loadForDoctor(cfg, &d)...)
-	for _, selector := range f.selectors {
-		d.Foreign = append(d.Foreign, strings.ToLower(strings.TrimSpace(selector)))
-	}
-	var way []doctor.Finding
-	if !f.noMTA {
-		var helo string
-		way, helo = examineMTA(ctx, cfg, f.postfix)
-		if d.Helo == "" {
-			d.Helo = helo
-		}
-	}
-	if d.Helo == "" {
-		d.Helo, _ = os.Hostname()
-	}
-	d.Helo = strings.ToLower(strings.TrimSuffix(d.Helo, "."))
-	return append(append(all, doctor.DNS(ctx, r, d)...), way...), nil
-}
-
-// configuration reads milter.yaml; without one, or with a bad one, the defaults
-// serve for the rest of the examination.
-func (f *doctorFlags) configuration() (*config.Config, []doctor.Finding) {
-	var all []doctor.Finding
-	if f.config == defaultConfig && !exists(f.config) {
-		cfg := config.Default()
-		cfg.Sign.Keys = f.keysOr(cfg)
-		return cfg, []doctor.Finding{{Level: doctor.Fail, Check: "config", Subject: f.config, Message: "there is no configuration", Want: "see the README, or sealmilter check --help"}}
-	}
-	cfg, problems := config.Load(f.config)
-	for _, p := range problems {
-		subject := p.File
-		if p.Line > 0 {
-			subject = fmt.Sprintf("%s:%d", p.File, p.Line)
-		}
-		level := doctor.Warn
-		if p.Severity == config.Error {
-			level = doctor.Fail
-		}
-		all = append(all, doctor.Finding{Level: level, Check: "config", Subject: subject, Message: p.Message, Want: p.Hint})
-	}
-	if cfg == nil {
-		cfg = config.Default()
-	} else if len(problems) == 0 {
-		all = append(all, doctor.Finding{Level: doctor.Pass, Check: "config", Subject: f.config, Message: "is good"})
-	}
-	cfg.Sign.Keys = f.keysOr(cfg)
-	return cfg, all
-}
-
-func (f *doctorFlags) keysOr(cfg *config.Config) string {
-	if f.keys != "" {
-		return f.keys
-	}
-	return cfg.Sign.Keys
-}
-
-// addresses are the flag's, the configuration's, or those public ones that this
-// host has itself, unless all its mail leaves through Amazon SES.
-func (f *doctorFlags) addresses(cfg *config.Config) ([]netip.Addr, error) {
-	if len(f.egress) > 0 {
-		var out []netip.Addr
-		for _, s := range f.egress {
-			ip, err := netip.ParseAddr(strings.TrimSpace(s))
-			if err != nil {
-				return nil, usage("addresses, as 192.0.2.25,2001:db8::25", "--egress: %w", err)
-			}
-			out = append(out, ip.Unmap().WithZone(""))
-		}
-		return out, nil
-	}
-	if len(cfg.Egress) > 0 {
-		return cfg.Egress, nil
-	}
-	if cfg.Sign.ViaSES() {
-		return nil, nil // this host's own send to SES alone
-	}
+// addresses are those of the flag.
+func (f *doctorFlags) addresses() ([]netip.Addr, error) {
 	var out []netip.Addr
-	addrs, _ := net.InterfaceAddrs()
-	for _, a := range addrs {
-		if p, err := netip.ParsePrefix(a.String()); err == nil {
-			if ip := p.Addr().Unmap(); address.Public(ip) {
-				out = append(out, ip)
-			}
+	for _, s := range f.egress {
+		ip, err := netip.ParseAddr(strings.TrimSpace(s))
+		if err != nil {
+			return nil, usage("addresses, as 192.0.2.25,2001:db8::25", "--egress: %w", err)
 		}
+		out = append(out, ip.Unmap().WithZone(""))
 	}
 	return out, nil
-}
-
-func joinAddrs(list []netip.Addr) string {
-	words := make([]string, len(list))
-	for i, a := range list {
-		words[i] = a.String()
-	}
-	return strings.Join(words, ", ")
-}
-
-// loadForDoctor fills in the keys of the domain and says what is wrong with them.
-func loadForDoctor(cfg *config.Config, d *doctor.Domain) []doctor.Finding {
-	var all []doctor.Finding
-	store, problems := assemble.Keys(cfg, nil)
-	picked, sdid, err := store.Pick(d.Name)
-	if errors.Is(err, keys.ErrNotListed) {
-		all = append(all, doctor.Finding{Level: doctor.Fail, Check: "config", Subject: d.Name, Message: "is not in sign.domains, so that its mail is not signed",
-			Want: "the domain in milter.yaml", Paste: "sign: {domains: [" + d.Name + "]}"})
-		alone := *cfg
-		alone.Sign.Domains = only(nil, d.Name)
-		store, problems = assemble.Keys(&alone, nil)
-		picked, sdid, err = store.Pick(d.Name)
-	}
-	if sdid != "" {
-		d.SDID = sdid
-	}
-	for _, p := range problems {
-		if p.Domain != "" && p.Domain != d.SDID {
-			continue
-		}
-		level := doctor.Warn
-		if p.Severity == keys.Error {
-			level = doctor.Fail
-		}
-		all = append(all, doctor.Finding{Level: level, Check: "key", Subject: p.Path, Message: p.Message, Want: p.Hint})
-	}
-	if err != nil {
-		f := doctor.Finding{Level: doctor.Fail, Check: "key", Subject: d.Name, Message: err.Error(), Paste: "sealmilter keys new " + d.Name}
-		if errors.Is(err, keys.ErrBroken) {
-			f.Paste = ""
-			if os.Geteuid() != 0 {
-				f.Want = "run doctor as root (sudo): keys are for the daemon's user alone"
-			}
-		}
-		return append(all, f)
-	}
-	d.Keys = picked
-	for _, k := range picked {
-		f := doctor.Finding{Level: doctor.Pass, Check: "key", Subject: k.Path(), Message: "signs, and a second implementation verifies it"}
-		if err := proof.Key(k); err != nil {
-			f = doctor.Finding{Level: doctor.Fail, Check: "key", Subject: k.Path(), Message: err.Error(), Paste: "sealmilter keys new " + k.Domain}
-		}
-		all = append(all, f)
-	}
-	return all
 }
 
 func printFindings(w io.Writer, all []doctor.Finding) {
@@ -261,4 +115,19 @@ func printFindings(w io.Writer, all []doctor.Finding) {
 		}
 	}
 	fmt.Fprintf(w, "\n%d passed, %d warnings, %d failed\n", n[doctor.Pass], n[doctor.Warn], n[doctor.Fail])
+}
+
+// newProbe is doctor's other process.
+func newProbe() *cobra.Command {
+	return &cobra.Command{
+		Use:    "probe NETWORK ADDRESS",
+		Hidden: true,
+		Args:   cobra.ExactArgs(2),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if err := mta.Probe(args[0], args[1]); err != nil {
+				return problem.Fail("", "%w", err)
+			}
+			return nil
+		},
+	}
 }

@@ -4,13 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/doctor"
 	"github.com/sealmilter/sealmilter/keys"
 	"github.com/sealmilter/sealmilter/keys/publish"
@@ -92,27 +90,5 @@ func TestDoctorJSON(t *testing.T) {
 	}
 	if err := json.Unmarshal(out.Bytes(), &got); err != nil || code != exitFine || got.Worst != doctor.Pass || len(got.Findings) < 8 {
 		t.Errorf("%d, %v, %+v %s", code, err, got, errOut.String())
-	}
-}
-
-// TestDoctorViaSES: what this host's own addresses are does not matter.
-func TestDoctorViaSES(t *testing.T) {
-	cfg := config.Default()
-	cfg.Sign.Via = "ses"
-	if got, err := (&doctorFlags{}).addresses(cfg); len(got) != 0 || err != nil {
-		t.Errorf("%v %v", got, err)
-	}
-	if got, err := (&doctorFlags{egress: []string{"192.0.2.25"}}).addresses(cfg); len(got) != 1 || err != nil {
-		t.Errorf("%v %v", got, err)
-	}
-}
-
-func TestParseListen(t *testing.T) {
-	got := parseListen("Listen=/run/sealmilter/milter.sock (Stream)\nListen=/var/spool/postfix/sealmilter/milter.sock (Stream)\nListen=127.0.0.1:8891 (Stream)\n\n")
-	if fmt.Sprint(got) != "[{unix /run/sealmilter/milter.sock} {unix /var/spool/postfix/sealmilter/milter.sock}]" {
-		t.Errorf("%v", got)
-	}
-	if got := parseListen("Listen=\n"); len(got) != 0 {
-		t.Errorf("%v", got)
 	}
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -12,6 +11,7 @@ import (
 	"github.com/sealmilter/sealmilter/internal/assemble"
 	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/inspect"
+	"github.com/sealmilter/sealmilter/internal/mta"
 	"github.com/sealmilter/sealmilter/internal/problem"
 	"github.com/sealmilter/sealmilter/keys"
 )
@@ -27,7 +27,7 @@ func (f *keyFlags) add(cmd *cobra.Command) {
 // load reads the configuration. Before there is one at the usual place, the
 // defaults serve: keys come first when a host is set up.
 func (f *keyFlags) load(cmd *cobra.Command) (*config.Config, error) {
-	if !cmd.Flags().Changed("config") && !exists(f.config) {
+	if !cmd.Flags().Changed("config") && !mta.Exists(f.config) {
 		return config.Default(), nil
 	}
 	return readConfig(f.config, cmd.ErrOrStderr())
@@ -121,10 +121,4 @@ func readConfig(path string, stderr io.Writer) (*config.Config, error) {
 		return nil, problem.ErrShown
 	}
 	return cfg, nil
-}
-
-// exists reports whether there is a file at path, as far as we may know.
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return !os.IsNotExist(err)
 }

@@ -3,9 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -13,7 +11,6 @@ import (
 	"github.com/sealmilter/sealmilter/internal/admin"
 	"github.com/sealmilter/sealmilter/internal/asuser"
 	"github.com/sealmilter/sealmilter/internal/inspect"
-	"github.com/sealmilter/sealmilter/internal/plain"
 	"github.com/sealmilter/sealmilter/internal/problem"
 	"github.com/sealmilter/sealmilter/keys"
 	"github.com/sealmilter/sealmilter/keys/publish"
@@ -122,23 +119,6 @@ a sample message, which a second DKIM implementation must verify.`,
 	return cmd
 }
 
-func writeKeyTable(w io.Writer, all []admin.Key) error {
-	if len(all) == 0 {
-		_, err := fmt.Fprintln(w, "no keys; make some with `sealmilter keys new DOMAIN`")
-		return err
-	}
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "DOMAIN\tSELECTOR\tALGORITHM\tBITS\tMADE\tSIGNS\tPROOF\tFILE")
-	for _, k := range all {
-		sign := "no"
-		if k.Signs {
-			sign = "yes"
-		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", plain.Args([]any{k.Domain, k.Selector, k.Algorithm, k.Bits, k.Created, sign, k.Proof, k.Path})...)
-	}
-	return tw.Flush()
-}
-
 func newKeysShow() *cobra.Command {
 	var f keyFlags
 	cmd := &cobra.Command{
@@ -162,20 +142,4 @@ func newKeysShow() *cobra.Command {
 	}
 	f.add(cmd)
 	return cmd
-}
-
-func printKeyProblems(w io.Writer, problems []keys.Problem) {
-	for _, p := range inspect.Problems(nil, problems) {
-		problem.Print(w, p)
-	}
-}
-
-func countErrors(problems []keys.Problem) int {
-	n := 0
-	for _, p := range problems {
-		if p.Severity == keys.Error {
-			n++
-		}
-	}
-	return n
 }

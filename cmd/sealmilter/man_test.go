@@ -32,12 +32,3 @@ func TestManualPages(t *testing.T) {
 		t.Error("a hidden command has a page")
 	}
 }
-
-// A line of text is never taken for a request.
-func TestRoffLines(t *testing.T) {
-	p := &page{}
-	p.text(".so /etc/shadow\n'x\na\\b")
-	if got, want := p.String(), "\\&.so /etc/shadow\n\\&'x\na\\eb\n"; got != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
-}

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/sealmilter/sealmilter/internal/mta"
 )
 
 func TestMain(m *testing.M) {
@@ -36,7 +38,7 @@ func TestScripts(t *testing.T) {
 			if cond != "configured" {
 				return false, fmt.Errorf("unknown condition %q", cond)
 			}
-			return exists(defaultConfig), nil
+			return mta.Exists(defaultConfig), nil
 		},
 	})
 }

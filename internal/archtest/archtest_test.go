@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -52,7 +54,9 @@ var rooms = []room{
 	{"internal/assemble", `internal/config keys policy auth auth/dkim auth/resolve milter internal/transaction internal/dnsclient internal/asuser
 		internal/problem`, "", "it makes the parts and starts none"},
 	{"internal/proof", "keys keys/publish auth/dkim auth/header internal/secondopinion", "", "a proof needs a key and nothing that runs"},
-	{"internal/inspect", "internal/config internal/assemble internal/proof internal/admin internal/socket internal/problem keys", "",
+	{"internal/mta", "internal/child internal/postfix milter/client", "", "it reads a host and judges nothing"},
+	{"internal/inspect", `internal/config internal/assemble internal/proof internal/admin internal/socket internal/problem internal/address
+		internal/doctor internal/filing internal/mta keys`, "",
 		"it looks, and starts nothing"},
 	{"internal/explain", "internal/transaction internal/secondopinion internal/plain policy auth auth/dkim auth/header auth/resolve", "os",
 		"a report can be made again from the message's text and a zone"},
@@ -61,8 +65,11 @@ var rooms = []room{
 		internal/telemetry internal/problem internal/observe internal/transaction milter auth keys`, "", "nothing is decided in it"},
 
 	{"internal/setup", `internal/config internal/config/edit internal/assemble internal/inspect internal/proof internal/postfix internal/sendmail
-		internal/filing internal/socket internal/asuser internal/child internal/secondopinion internal/problem internal/plain
+		internal/filing internal/socket internal/asuser internal/child internal/mta internal/secondopinion internal/problem internal/plain
 		milter/client milter/witness keys keys/publish auth/resolve`, "", "it changes a host and judges no mail"},
+	{"internal/demo", "auth/resolve internal/assemble internal/config internal/problem internal/socket keys keys/publish milter milter/client", "",
+		"it shows what the daemon does, and is no part of it"},
+	{"internal/manpage", "", "", "it knows roff, and what the commands cannot say themselves"},
 	{"internal/doctor", "auth/dkim auth/dmarc auth/iprev auth/resolve auth/spf keys keys/publish internal/postfix internal/sendmail", "os os/exec",
 		"a finding can be replayed from a zone and the MTA's text"},
 	{"internal/postfix", "internal/postfix/version", "", "it knows Postfix's files only"},
@@ -74,10 +81,9 @@ var rooms = []room{
 	{"internal/address internal/plain internal/asuser internal/child internal/telemetry internal/secondopinion internal/archtest", "", "",
 		"plumbing knows nothing of the rooms"},
 
-	{"cmd/sealmilter", `auth auth/dkim auth/header auth/resolve policy keys keys/publish milter milter/client internal/transaction
-		internal/address internal/admin internal/assemble internal/asuser internal/child internal/config internal/doctor internal/explain internal/filing
-		internal/inspect internal/plain
-		internal/postfix internal/problem internal/proof internal/secondopinion internal/service internal/setup internal/socket`, "", "the front door says what it opens"},
+	{"cmd/sealmilter", `auth auth/resolve internal/admin internal/assemble internal/asuser internal/config internal/demo internal/doctor
+		internal/explain internal/inspect internal/manpage internal/mta internal/plain internal/problem internal/service
+		internal/setup keys keys/publish milter`, "", "the front door says what it opens"},
 }
 
 // importers names the one room that may import a library, tests apart.
@@ -223,5 +229,35 @@ func TestTableRefuses(t *testing.T) {
 		if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
 			t.Errorf("%s -> %s: %q, want %q", c.from, c.to, got, c.want)
 		}
+	}
+}
+
+const (
+	frontLines = 2200 // all of cmd/sealmilter without its tests
+	frontFile  = 170  // one file of it
+)
+
+// TestFrontDoorStaysSmall: what a command does is in a room, where others can use it.
+func TestFrontDoorStaysSmall(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(root, "cmd/sealmilter/*.go"))
+	if err != nil || len(files) < 10 {
+		t.Fatal(files, err)
+	}
+	all := 0
+	for _, f := range files {
+		if strings.HasSuffix(f, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := strings.Count(string(text), "\n")
+		if all += n; n > frontFile {
+			t.Errorf("%s has %d lines, more than %d: it should have flags, help and exit codes only", f, n, frontFile)
+		}
+	}
+	if all > frontLines {
+		t.Errorf("%d lines, more than %d", all, frontLines)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/sealmilter/sealmilter/internal/asuser"
+	"github.com/sealmilter/sealmilter/internal/mta"
 	"github.com/sealmilter/sealmilter/internal/postfix"
 )
 
@@ -44,7 +45,7 @@ func makeKeyFolder(c *configPlan) error {
 // the set-gid bit sockets in it are that group's without a membership.
 // One that exists stays as it is.
 func ownedFolder(path string, mode fs.FileMode, groupOf string) error {
-	if exists(path) {
+	if mta.Exists(path) {
 		return nil
 	}
 	whose, _, err := asuser.Owner(path)

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/sealmilter/sealmilter/internal/mta"
 	"github.com/sealmilter/sealmilter/internal/problem"
 )
 
@@ -121,7 +122,7 @@ func TestSocketFolder(t *testing.T) {
 	if err := errors.Join(os.Mkdir(theirs, 0o755), os.Chown(theirs, 4242, 4243)); err != nil {
 		t.Fatal(err)
 	}
-	if err := socketFolder(filepath.Join(theirs, "sealmilter"), "daemon"); err == nil || exists(filepath.Join(theirs, "sealmilter")) {
+	if err := socketFolder(filepath.Join(theirs, "sealmilter"), "daemon"); err == nil || mta.Exists(filepath.Join(theirs, "sealmilter")) {
 		t.Errorf("made in a queue of somebody else's: %v", err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/sealmilter/sealmilter/internal/inspect"
+	"github.com/sealmilter/sealmilter/internal/mta"
 	"github.com/sealmilter/sealmilter/internal/postfix"
 	"github.com/sealmilter/sealmilter/internal/problem"
 	"github.com/sealmilter/sealmilter/keys"
@@ -151,7 +152,7 @@ func (s *Postfix) want(action string) postfix.Want {
 // planConfig works out milter.yaml and says what it means.
 func (s *Postfix) planConfig(ctx context.Context, nets networks, questions *[]string) error {
 	h := s.inst.Host
-	conf, problems, err := planConfig(s.Config, s.Domains, nets.own, postfixPlan(h, underSystemd(ctx, SocketUnit)))
+	conf, problems, err := planConfig(s.Config, s.Domains, nets.own, postfixPlan(h, underSystemd(ctx, mta.SocketUnit)))
 	if err != nil {
 		return fail(problem.Hint(err), "%s: %w", s.Config, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/sealmilter/sealmilter/internal/mta"
 	"github.com/sealmilter/sealmilter/internal/postfix"
 	"github.com/sealmilter/sealmilter/internal/sendmail"
 	"github.com/sealmilter/sealmilter/keys"
@@ -68,7 +69,7 @@ func (s *Sendmail) open(ctx context.Context) error {
 	}
 	s.mcText, s.mc = string(data), sendmail.Parse(string(data))
 	for _, f := range s.mc.Includes() {
-		if filepath.IsAbs(f) && !exists(f) {
+		if filepath.IsAbs(f) && !mta.Exists(f) {
 			return fail(sendmailPackage(), "%s includes %s, which is missing", s.MC, f)
 		}
 	}

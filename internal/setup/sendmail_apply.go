@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/sealmilter/sealmilter/internal/mta"
 	"github.com/sealmilter/sealmilter/internal/postfix"
 	"github.com/sealmilter/sealmilter/internal/sendmail"
 	"github.com/sealmilter/sealmilter/keys"
@@ -22,7 +23,7 @@ func (s *Sendmail) commands(ctx context.Context) {
 		_, noMake := exec.LookPath("make")
 		st, err := os.Stat(filepath.Join(dir, "make"))
 		switch {
-		case exists(filepath.Join(dir, "Makefile")) && noMake == nil:
+		case mta.Exists(filepath.Join(dir, "Makefile")) && noMake == nil:
 			s.Rebuild = "make -C " + quote(dir)
 		case err == nil && st.Mode().IsRegular() && st.Mode()&0o111 != 0:
 			s.Rebuild = quote(filepath.Join(dir, "make"))
@@ -30,13 +31,13 @@ func (s *Sendmail) commands(ctx context.Context) {
 			s.Rebuild = fmt.Sprintf("m4 -I %s %s >%s.new && mv %[3]s.new %[3]s", quote(dir), quote(s.MC), quote(s.cfPath()))
 		}
 	}
-	if s.Restart == "" && exists("/run/systemd/system") {
+	if s.Restart == "" && mta.Exists("/run/systemd/system") {
 		if _, err := runProgram(ctx, "systemctl", "is-active", "--quiet", "sendmail.service"); err == nil {
 			s.Restart = "systemctl restart sendmail"
 		}
 	}
 	for _, p := range []string{"/usr/libexec/sendmail/sendmail", "/usr/sbin/sendmail.sendmail", "/usr/sbin/sendmail"} {
-		if s.Program == "" && exists(p) {
+		if s.Program == "" && mta.Exists(p) {
 			s.Program = p
 		}
 	}

@@ -12,11 +12,9 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/sealmilter/sealmilter/internal/mta"
 	"github.com/sealmilter/sealmilter/internal/postfix"
 )
-
-// SocketUnit is the name of systemd's unit of our sockets.
-const SocketUnit = "sealmilter.socket"
 
 const (
 	unitName   = "sealmilter.service"
@@ -88,13 +86,13 @@ func (u socketUnit) open(ctx context.Context, path, group string) (err error) {
 		_, rerr = u.run(back, "systemctl", "start", unitName)
 	}
 	if rerr != nil {
-		return fail("journalctl -u "+SocketUnit+" says more", "%w; and putting %s back failed: %w", err, u.dropIn, rerr)
+		return fail("journalctl -u "+mta.SocketUnit+" says more", "%w; and putting %s back failed: %w", err, u.dropIn, rerr)
 	}
-	return fail("journalctl -u "+SocketUnit+" says more; "+u.dropIn+" is as it was", "%w", err)
+	return fail("journalctl -u "+mta.SocketUnit+" says more; "+u.dropIn+" is as it was", "%w", err)
 }
 
 func (u socketUnit) restart(ctx context.Context) error {
-	for _, args := range [][]string{{"daemon-reload"}, {"stop", unitName}, {"enable", SocketUnit}, {"restart", SocketUnit}} {
+	for _, args := range [][]string{{"daemon-reload"}, {"stop", unitName}, {"enable", mta.SocketUnit}, {"restart", mta.SocketUnit}} {
 		if _, err := u.run(ctx, "systemctl", args...); err != nil {
 			return err
 		}

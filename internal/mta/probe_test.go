@@ -1,4 +1,4 @@
-package main
+package mta
 
 import (
 	"fmt"
@@ -8,9 +8,19 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-
-	"github.com/sealmilter/sealmilter/internal/doctor"
 )
+
+// TestMain: the probe's process is our own program again.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 4 && os.Args[1] == "probe" {
+		if err := Probe(os.Args[2], os.Args[3]); err != nil {
+			fmt.Fprintln(os.Stderr, "error:", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
 
 // The MTA's user, who may be somebody else by now, finds neither root's
 // environment nor root's terminal in doctor's other process; what it says
@@ -58,7 +68,7 @@ func TestDoctorsProbeHasNothingOfRoots(t *testing.T) {
 			seen <- [2]string{string(env), session}
 		})
 	}()
-	if asUser, err := probeAs(t.Context(), doctor.Target{Socket: doctor.Socket{Network: "unix", Addr: path}, User: "nobody"}); !asUser || err == nil {
+	if asUser, err := Reach(t.Context(), "nobody", "unix", path); !asUser || err == nil {
 		t.Errorf("a milter that hangs up: %v, %v", asUser, err)
 	}
 	got := <-seen
