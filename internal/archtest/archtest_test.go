@@ -70,9 +70,9 @@ var rooms = []room{
 	{"internal/demo", "auth/resolve internal/assemble internal/config internal/problem internal/socket keys keys/publish milter milter/client", "",
 		"it shows what the daemon does, and is no part of it"},
 	{"internal/manpage", "", "", "it knows roff, and what the commands cannot say themselves"},
-	{"internal/doctor", "auth/dkim auth/dmarc auth/iprev auth/resolve auth/spf keys keys/publish internal/postfix internal/sendmail", "os os/exec",
+	{"internal/doctor", "auth/dkim auth/dmarc auth/iprev auth/resolve auth/spf keys keys/publish internal/address internal/postfix internal/sendmail", "os os/exec",
 		"a finding can be replayed from a zone and the MTA's text"},
-	{"internal/postfix", "internal/postfix/version", "", "it knows Postfix's files only"},
+	{"internal/postfix", "internal/postfix/version internal/address", "", "it knows Postfix's files only"},
 	{"internal/postfix/version internal/filing", "", "", "they know the files of others only"},
 	{"internal/sendmail", "", "os", "a plan can be replayed from Sendmail's files"},
 

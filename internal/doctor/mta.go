@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/sealmilter/sealmilter/internal/address"
 )
 
 // Socket is an address at which the daemon listens, or an MTA looks for it.
@@ -79,24 +81,6 @@ func here(host string) bool {
 
 // parseSocket reads both MTAs' notations. dir is what a relative path starts at.
 func parseSocket(text, dir string) (Socket, bool) {
-	kind, rest, ok := strings.Cut(text, ":")
-	if !ok {
-		return Socket{}, false
-	}
-	switch strings.ToLower(kind) {
-	case "unix", "local":
-		if !filepath.IsAbs(rest) {
-			rest = filepath.Join(dir, rest)
-		}
-		return Socket{"unix", filepath.Clean(rest)}, true
-	case "inet", "inet6":
-		if port, host, ok := strings.Cut(rest, "@"); ok {
-			return Socket{"tcp", net.JoinHostPort(strings.Trim(host, "[]"), port)}, true
-		}
-		if host, port, err := net.SplitHostPort(rest); err == nil {
-			return Socket{"tcp", net.JoinHostPort(host, port)}, true
-		}
-		return Socket{"tcp", net.JoinHostPort("", rest)}, true // Sendmail: a port alone
-	}
-	return Socket{}, false
+	network, addr, ok := address.Milter(text, dir)
+	return Socket{network, addr}, ok
 }

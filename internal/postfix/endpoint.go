@@ -4,6 +4,8 @@ import (
 	"net"
 	"path"
 	"strings"
+
+	notation "github.com/sealmilter/sealmilter/internal/address"
 )
 
 // Endpoint is where a milter listens, seen from outside any chroot.
@@ -60,31 +62,26 @@ func address(item string) string {
 	return ""
 }
 
-// endpoint reads Postfix's notation unix:PATH, local:PATH, inet:HOST:PORT or
-// inet:PORT@HOST. smtpd works in the queue directory, so a relative path begins
-// there, and an absolute one too when it is chrooted.
+// endpoint reads Postfix's notation. smtpd works in the queue directory, so a relative
+// path begins there, and an absolute one too when it is chrooted. This host has many
+// names; it is 127.0.0.1 here.
 func endpoint(item, queue string, chrooted bool) Endpoint {
-	kind, rest, _ := strings.Cut(address(item), ":")
-	switch kind {
-	case "unix", "local":
-		if !path.IsAbs(rest) || chrooted {
-			rest = path.Join(queue, rest)
-		}
-		return Endpoint{Unix: path.Clean(rest)}
-	case "inet", "inet6":
-		host, port := rest, ""
-		if p, h, ok := strings.Cut(rest, "@"); ok {
-			host, port = h, p
-		} else if i := strings.LastIndexByte(rest, ':'); i >= 0 {
-			host, port = rest[:i], rest[i+1:]
-		}
-		host = strings.ToLower(strings.Trim(host, "[]"))
-		if host == "localhost" || host == "" {
-			host = "127.0.0.1"
-		}
-		return Endpoint{TCP: net.JoinHostPort(host, port)}
+	where := address(item)
+	kind, p, _ := strings.Cut(where, ":")
+	if chrooted && (kind == "unix" || kind == "local") {
+		where = kind + ":" + strings.TrimLeft(p, "/")
 	}
-	return Endpoint{}
+	network, addr, ok := notation.Milter(where, queue)
+	switch {
+	case !ok:
+		return Endpoint{}
+	case network == "unix":
+		return Endpoint{Unix: addr}
+	}
+	if host, port, err := net.SplitHostPort(addr); err == nil && (host == "localhost" || host == "") {
+		addr = net.JoinHostPort("127.0.0.1", port)
+	}
+	return Endpoint{TCP: addr}
 }
 
 // is reports whether the item names e, whatever the chroot.
