@@ -32,7 +32,7 @@ type Authenticator struct {
 	Panic func(method string, value any, stack []byte)
 }
 
-// iprevQuestions is what one connection may ask: a PTR and ten names (DESIGN §10).
+// iprevQuestions is what one connection may ask: a PTR and ten names.
 const iprevQuestions = 11
 
 var (

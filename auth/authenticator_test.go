@@ -135,7 +135,7 @@ func TestOriginOfRelayedMail(t *testing.T) {
 }
 
 // A panic in DKIM is our fault: it must end neither the session nor the message
-// in a 5xx (DESIGN §9).
+// in a 5xx (docs/design.md, "What may fail").
 func TestPanicInDKIM(t *testing.T) {
 	panics := 0
 	a := &Authenticator{

@@ -251,7 +251,7 @@ func (l *loader) key(domain, selector, path string) (*Key, *Problem) {
 	if info.Size() > maxFile {
 		return bad(fmt.Sprintf("%d bytes are too many for a key (limit %d)", info.Size(), maxFile), "")
 	}
-	// P7: a key that others can read may have been read, one that others can
+	// A key that others can read may have been read, one that others can
 	// write may not be ours.
 	if uid := uidOf(info); uid != l.owner {
 		return bad(fmt.Sprintf("belongs to user %s, not to %s", userName(uid), userName(l.owner)), l.chown(path))

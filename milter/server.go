@@ -2,8 +2,8 @@
 // turns what Postfix and Sendmail say into envelopes and headers, has them
 // signed or authenticated and judged, and sends the edits and the reply.
 //
-// The protocol is described in milter-protocol-v2 and -v6 (libmilter) and, as
-// the MTAs really speak it, in docs/design.md. The package takes from go-milter
+// The protocol is described in libmilter's documents, version 6 and 2; what the MTAs
+// really speak is in the comments here and in test/e2e. The package takes from go-milter
 // the protocol's constants; its server was left for our own, see
 // docs/decisions/0001-milter-server.md. It deliberately opens no sockets, reads
 // no configuration and keeps no message.

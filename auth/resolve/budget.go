@@ -11,7 +11,7 @@ import (
 // Budget is the Resolver of one method for one message: it asks each question once, however
 // many checks want the answer, and stops asking after a number of distinct
 // questions. What a message may cost is thereby bounded whatever its fields
-// and other people's records say (DESIGN §10).
+// and other people's records say.
 //
 // Safe for the message's concurrent checks. A question that several ask at
 // once is asked with the first asker's context; all askers of a message share

@@ -48,7 +48,7 @@ var rooms = []room{
 	{"milter/client", "internal/postfix/version", "", "it plays the MTA, which knows nothing of us"},
 	{"milter/witness", "", "", "it is no part of the daemon"},
 
-	{"internal/config", "policy policy/tree auth/resolve internal/address", "", "what the file says is known before anything is made of it"},
+	{"internal/config", "policy policy/tree auth/resolve internal/address internal/wholefile", "", "what the file says is known before anything is made of it"},
 	{"internal/config/edit", "auth/resolve internal/problem", "os", "an edit can be replayed from the file's text"},
 	{"internal/dnsclient", "auth/resolve", "", "it answers questions and does not know whose"},
 	{"internal/assemble", `internal/config keys policy auth auth/dkim auth/resolve milter internal/transaction internal/dnsclient internal/asuser
@@ -65,20 +65,20 @@ var rooms = []room{
 		internal/telemetry internal/problem internal/observe internal/transaction milter auth keys`, "", "nothing is decided in it"},
 
 	{"internal/setup", `internal/config internal/config/edit internal/assemble internal/inspect internal/proof internal/postfix internal/sendmail
-		internal/filing internal/socket internal/asuser internal/child internal/mta internal/secondopinion internal/problem internal/plain
+		internal/filing internal/socket internal/asuser internal/child internal/mta internal/secondopinion internal/problem internal/plain internal/wholefile
 		milter/client milter/witness keys keys/publish auth/resolve`, "", "it changes a host and judges no mail"},
 	{"internal/demo", "auth/resolve internal/assemble internal/config internal/problem internal/socket keys keys/publish milter milter/client", "",
 		"it shows what the daemon does, and is no part of it"},
 	{"internal/manpage", "", "", "it knows roff, and what the commands cannot say themselves"},
 	{"internal/doctor", "auth/dkim auth/dmarc auth/iprev auth/resolve auth/spf keys keys/publish internal/address internal/postfix internal/sendmail", "os os/exec",
 		"a finding can be replayed from a zone and the MTA's text"},
-	{"internal/postfix", "internal/postfix/version internal/address", "", "it knows Postfix's files only"},
+	{"internal/postfix", "internal/postfix/version internal/address internal/wholefile", "", "it knows Postfix's files only"},
 	{"internal/postfix/version internal/filing", "", "", "they know the files of others only"},
 	{"internal/sendmail", "", "os", "a plan can be replayed from Sendmail's files"},
 
 	{"internal/problem", "internal/plain", "", "what is wrong is told in one form, whatever it is about"},
 	{"internal/socket", "internal/problem", "", "plumbing knows nothing of the rooms"},
-	{"internal/address internal/plain internal/asuser internal/child internal/telemetry internal/secondopinion internal/archtest", "", "",
+	{"internal/address internal/wholefile internal/plain internal/asuser internal/child internal/telemetry internal/secondopinion internal/archtest", "", "",
 		"plumbing knows nothing of the rooms"},
 
 	{"cmd/sealmilter", `auth auth/resolve internal/admin internal/assemble internal/asuser internal/config internal/demo internal/doctor

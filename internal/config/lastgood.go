@@ -3,8 +3,9 @@ package config
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"path/filepath"
+
+	"github.com/sealmilter/sealmilter/internal/wholefile"
 )
 
 // LastGoodName is the file in the state directory that holds the last
@@ -23,40 +24,14 @@ func origin(from string) []byte {
 // SaveLastGood keeps the text of a configuration that worked, the file at from,
 // in dir. The copy is replaced as a whole or not at all; the same text is not
 // written again.
-func SaveLastGood(dir, from string, data []byte) (err error) {
+func SaveLastGood(dir, from string, data []byte) error {
 	data = append(origin(from), data...)
 	path := filepath.Join(dir, LastGoodName)
 	if old, problems := readFile(path); problems == nil && bytes.Equal(old, data) {
 		return nil
 	}
-	tmp, err := os.CreateTemp(dir, LastGoodName+".*.tmp") // mode 0600
-	if err != nil {
+	if err := wholefile.Write(path, data, 0o600); err != nil {
 		return fmt.Errorf("keep the configuration: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(tmp.Name())
-			err = fmt.Errorf("keep the configuration: %w", err)
-		}
-	}()
-	_, err = tmp.Write(data)
-	if err == nil {
-		err = tmp.Sync()
-	}
-	if cerr := tmp.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(tmp.Name(), path)
-	}
-	if err != nil {
-		return err
-	}
-	// The rename itself must survive a power failure, where the file system
-	// lets a directory be synced.
-	if d, derr := os.Open(dir); derr == nil {
-		_ = d.Sync()
-		d.Close()
 	}
 	return nil
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/sealmilter/sealmilter/internal/postfix"
 )
 
-// PostfixNames are the parameters that Postfix wants of postconf.
+// postfixNames are the parameters that Postfix wants of postconf.
 var postfixNames = []string{
 	"smtpd_milters", "non_smtpd_milters", "milter_default_action", "milter_macro_daemon_name", "milter_protocol",
 	"internal_mail_filter_classes", "queue_directory", "mail_owner", "myhostname", "smtp_helo_name", "compatibility_level", "mail_version", "receive_override_options",

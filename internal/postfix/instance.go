@@ -10,7 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
+
+	"github.com/sealmilter/sealmilter/internal/wholefile"
 )
 
 // Instance is a configuration directory that is read and written. It is used by
@@ -134,10 +135,10 @@ func (in *Instance) Write(p *Plan, milter Endpoint) error {
 	if err := in.intend(Record{Version: 1, Milter: milter, Queue: r.Queue, Changes: p.Changes, Sums: r.Sums}); err != nil {
 		return err
 	}
-	if err := Replace(in.undo(fileMain), in.backup[0], 0o600); err != nil {
+	if err := wholefile.Replace(in.undo(fileMain), []byte(in.backup[0]), 0o600); err != nil {
 		return err
 	}
-	if err := Replace(in.undo(fileMaster), in.backup[1], 0o600); err != nil {
+	if err := wholefile.Replace(in.undo(fileMaster), []byte(in.backup[1]), 0o600); err != nil {
 		return err
 	}
 	if err := in.writeRecord(&r); err != nil {
@@ -151,7 +152,7 @@ func (in *Instance) writeRecord(r *Record) error {
 	if err != nil {
 		return err
 	}
-	return Replace(in.undo(recordName), string(data)+"\n", 0o600)
+	return wholefile.Replace(in.undo(recordName), []byte(string(data)+"\n"), 0o600)
 }
 
 // put writes the files that differ from what they hold.
@@ -161,7 +162,7 @@ func (in *Instance) put(main, master string) error {
 		if now, err := os.ReadFile(path); err == nil && string(now) == f.text {
 			continue
 		}
-		if err := Replace(path, f.text, 0); err != nil {
+		if err := wholefile.Replace(path, []byte(f.text), 0); err != nil {
 			return err
 		}
 	}
@@ -208,46 +209,4 @@ func (in *Instance) Reload(ctx context.Context) (running bool, err error) {
 	}
 	_, err = in.Run(ctx, "postfix", "-c", in.Dir, "reload")
 	return true, err
-}
-
-// Replace writes a file as a whole or not at all. An existing one keeps its
-// mode and owner, and a symbolic link stays one; mode is for a new one.
-func Replace(path, text string, mode fs.FileMode) (err error) {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
-	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(tmp.Name())
-		}
-	}()
-	if st, serr := os.Stat(path); serr == nil {
-		mode = st.Mode().Perm()
-		if sys, ok := st.Sys().(*syscall.Stat_t); ok {
-			err = tmp.Chown(int(sys.Uid), int(sys.Gid))
-		}
-	}
-	if err == nil {
-		err = tmp.Chmod(mode)
-	}
-	if err == nil {
-		_, err = tmp.WriteString(text)
-	}
-	if err == nil {
-		err = tmp.Sync()
-	}
-	if cerr := tmp.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(tmp.Name(), path)
-	}
-	if err == nil {
-		err = syncDir(filepath.Dir(path))
-	}
-	return err
 }

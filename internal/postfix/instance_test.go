@@ -223,20 +223,3 @@ func TestReloadCutOff(t *testing.T) {
 		}
 	}
 }
-
-// A symbolic link stays one.
-func TestReplaceLink(t *testing.T) {
-	dir := t.TempDir()
-	real, link := filepath.Join(dir, "real"), filepath.Join(dir, "link")
-	if err := errors.Join(os.WriteFile(real, []byte("a"), 0o600), os.Symlink(real, link), Replace(link, "b", 0o644)); err != nil {
-		t.Fatal(err)
-	}
-	st, err := os.Lstat(link)
-	if err != nil || st.Mode().Type() != os.ModeSymlink {
-		t.Errorf("%v, %v", st.Mode(), err)
-	}
-	data, _ := os.ReadFile(real)
-	if st, err := os.Stat(real); err != nil || string(data) != "b" || st.Mode().Perm() != 0o600 {
-		t.Errorf("%q, %v, %v", data, st.Mode(), err)
-	}
-}

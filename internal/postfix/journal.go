@@ -9,7 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
+
+	"github.com/sealmilter/sealmilter/internal/wholefile"
 )
 
 // journal is what a set-up at work would have to put back. It is on the disk
@@ -78,7 +79,7 @@ func (in *Instance) intend(r Record) error {
 	if err := os.MkdirAll(in.UndoDir(), 0o700); err != nil {
 		return err
 	}
-	if err := Replace(in.undo(journalName), string(data)+"\n", 0o600); err != nil {
+	if err := wholefile.Replace(in.undo(journalName), append(data, '\n'), 0o600); err != nil {
 		return err
 	}
 	in.journal = j
@@ -93,7 +94,7 @@ func (in *Instance) Commit() error {
 	if err := os.Remove(in.undo(journalName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := syncDir(in.UndoDir()); err != nil {
+	if err := wholefile.SyncDir(in.UndoDir()); err != nil {
 		return err
 	}
 	in.journal = nil
@@ -190,17 +191,4 @@ func (in *Instance) unedited() error {
 // dropWitness takes a proof's second milter out of a list.
 func dropWitness(items []string) []string {
 	return slices.DeleteFunc(items, func(i string) bool { return strings.HasSuffix(address(i), WitnessSocket) })
-}
-
-// syncDir has the names in a folder survive a power cut.
-func syncDir(path string) error {
-	d, err := os.Open(filepath.Clean(path))
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	if err := d.Sync(); !errors.Is(err, syscall.EINVAL) && !errors.Is(err, syscall.ENOTSUP) { // a file system that has no such thing
-		return err
-	}
-	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sealmilter/sealmilter/internal/postfix"
+	"github.com/sealmilter/sealmilter/internal/wholefile"
 )
 
 const daemonUser = "sealmilter"
@@ -85,5 +86,5 @@ func putConfig(c *configPlan) error {
 	if err := os.MkdirAll(filepath.Dir(c.path), 0o755); err != nil {
 		return err
 	}
-	return postfix.Replace(c.path, c.new, 0o644)
+	return wholefile.Replace(c.path, []byte(c.new), 0o644)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/sealmilter/sealmilter/internal/mta"
 	"github.com/sealmilter/sealmilter/internal/postfix"
 	"github.com/sealmilter/sealmilter/internal/sendmail"
+	"github.com/sealmilter/sealmilter/internal/wholefile"
 	"github.com/sealmilter/sealmilter/keys"
 )
 
@@ -66,7 +67,7 @@ func (s *Sendmail) wire(ctx context.Context, plan sendmail.Plan, store *keys.Sto
 		return nil
 	}
 	if _, ours := sendmail.Undo(s.mcText); !ours && plan.Text != s.mcText {
-		if err := postfix.Replace(s.backup(), s.mcText, 0o600); err != nil {
+		if err := wholefile.Replace(s.backup(), []byte(s.mcText), 0o600); err != nil {
 			return err
 		}
 		s.say("%s as it was is in %s", s.MC, s.backup())
@@ -89,9 +90,9 @@ func (s *Sendmail) put(ctx context.Context, text string, using bool) (err error)
 		}
 		// The caller may have given up; putting back must not.
 		back := context.WithoutCancel(ctx)
-		rerr := postfix.Replace(s.MC, s.mcText, 0o644)
+		rerr := wholefile.Replace(s.MC, []byte(s.mcText), 0o644)
 		if s.cfText != "" && rerr == nil {
-			rerr = postfix.Replace(s.cfPath(), s.cfText, 0o644)
+			rerr = wholefile.Replace(s.cfPath(), []byte(s.cfText), 0o644)
 		}
 		if rerr != nil {
 			err = fail("sendmail.mc as it was is in "+s.backup(), "%w; and putting %s and %s back failed: %w", err, s.MC, s.cfPath(), rerr)
@@ -105,7 +106,7 @@ func (s *Sendmail) put(ctx context.Context, text string, using bool) (err error)
 		}
 		err = fail(s.MC+" and "+s.cfPath()+" are as they were", "%w", err)
 	}()
-	if err := postfix.Replace(s.MC, text, 0o644); err != nil {
+	if err := wholefile.Replace(s.MC, []byte(text), 0o644); err != nil {
 		return err
 	}
 	if _, err := runProgram(ctx, "sh", "-c", s.Rebuild); err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/sealmilter/sealmilter/internal/mta"
 	"github.com/sealmilter/sealmilter/internal/postfix"
+	"github.com/sealmilter/sealmilter/internal/wholefile"
 )
 
 const (
@@ -67,7 +68,7 @@ func (u socketUnit) open(ctx context.Context, path, group string) (err error) {
 	if err := os.MkdirAll(filepath.Dir(u.dropIn), 0o755); err != nil {
 		return err
 	}
-	if err := postfix.Replace(u.dropIn, addSocket(string(old), path, group), 0o644); err != nil {
+	if err := wholefile.Replace(u.dropIn, []byte(addSocket(string(old), path, group)), 0o644); err != nil {
 		return err
 	}
 	if err = u.restart(ctx); err == nil {
@@ -75,7 +76,7 @@ func (u socketUnit) open(ctx context.Context, path, group string) (err error) {
 	}
 	back := context.WithoutCancel(ctx)
 	if existed {
-		rerr = postfix.Replace(u.dropIn, string(old), 0o644)
+		rerr = wholefile.Replace(u.dropIn, old, 0o644)
 	} else {
 		rerr = os.Remove(u.dropIn)
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/sealmilter/sealmilter/auth/header"
 )
 
-// defaultRules are those of a configuration that says nothing (DESIGN §5).
+// defaultRules are those of a configuration that says nothing.
 func defaultRules() Rules {
 	return Rules{Local: true, Authenticated: true, DaemonNames: []string{"ORIGINATING"}}
 }

@@ -59,7 +59,7 @@ type Session struct {
 	hidden int // fields at the top that the MTA shows to nobody
 }
 
-// offer is what Postfix 3.7 and Sendmail 8.17 offer (mta-notes, negotiation).
+// offer is what Postfix 3.7 and Sendmail 8.17 offer.
 var offer = gomilter.ClientOptions{
 	ActionMask:   0x1ff,
 	ProtocolMask: 0x1fffff,

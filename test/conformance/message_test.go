@@ -183,7 +183,7 @@ func (m maker) received() string {
 }
 
 // body is lines of all kinds. What the writer ended with LF, an MTA ends with
-// CRLF before it shows the message to a milter (mta-notes); a CR by itself
+// CRLF before it shows the message to a milter; a CR by itself
 // stays where it is.
 func (m maker) body() string {
 	switch m.IntN(25) {

@@ -260,7 +260,7 @@ func TestLastGoodConfiguration(t *testing.T) {
 	wantSigned(t, l, "good.example", l.sink.wait(t, to))
 }
 
-// TestDaemonDown: while the daemon is down mail waits, it does not pass (P1, P6).
+// TestDaemonDown: while the daemon is down mail waits, it does not pass.
 func TestDaemonDown(t *testing.T) {
 	l := need(t)
 	l.daemon.restartAfter(t)

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestDomainWithBrokenKey: mail of a domain whose keys never loaded waits with a 451; other domains go on (DESIGN §9
-// calls it: never unsigned silently).
+// TestDomainWithBrokenKey: mail of a domain whose keys never loaded waits with a 451; other domains go on: never
+// unsigned silently.
 func TestDomainWithBrokenKey(t *testing.T) {
 	l := need(t)
 	l.daemon.restartAfter(t)

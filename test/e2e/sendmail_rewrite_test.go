@@ -252,7 +252,7 @@ func TestSendmailAddsAndRemoves(t *testing.T) {
 	}
 }
 
-// TestSendmailLeavesTheRest: P2 on Sendmail: of a message that we sign, only address fields that Sendmail would change
+// TestSendmailLeavesTheRest: on Sendmail: of a message that we sign, only address fields that Sendmail would change
 // are changed by us; inbound mail never is. Sendmail's log names every change.
 func TestSendmailLeavesTheRest(t *testing.T) {
 	l := need(t)

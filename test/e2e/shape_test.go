@@ -67,7 +67,7 @@ func TestShapes(t *testing.T) {
 	}
 }
 
-// TestNothingElseChanges: P2: outbound mail gains our signatures and Postfix's Received, inbound mail our results and
+// TestNothingElseChanges: outbound mail gains our signatures and Postfix's Received, inbound mail our results and
 // what delivery puts on top. Everything else is byte for byte as it was sent.
 func TestNothingElseChanges(t *testing.T) {
 	l := need(t)

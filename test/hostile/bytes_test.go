@@ -71,8 +71,8 @@ func TestSmuggling(t *testing.T) {
 	run(t, "", cases)
 }
 
-// TestLimits: header sections at the limits and over them (DESIGN §10,
-// docs/decisions/0004). Over them nobody has read the rest, so nobody is the author.
+// TestLimits: header sections at the limits and over them
+// (docs/decisions/0004). Over them nobody has read the rest, so nobody is the author.
 func TestLimits(t *testing.T) {
 	const (
 		fields, field, section = 1000, 128 << 10, 512 << 10

@@ -106,7 +106,7 @@ func TestHostileMail(t *testing.T) {
 			t.Errorf("%s cost %v of CPU", e.Name, m)
 		}
 	}
-	// 120 for the message and 11 for the client's name (limits.dns_questions; DESIGN).
+	// 120 for the message and 11 for the client's name (limits.dns_questions).
 	if most.n > 120+11 {
 		t.Errorf("%d DNS questions for %s", most.n, most.name)
 	}
