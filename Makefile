@@ -5,7 +5,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 SUDO    := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
-.PHONY: build demo test test-matrix packages-installed unit conformance e2e lint bench fuzz hostile mutate install clean
+.PHONY: build demo test quick test-matrix packages-installed unit conformance e2e lint bench fuzz hostile mutate install clean
 
 build: bin/sealmilter
 
@@ -22,6 +22,11 @@ demo: build
 # Everything: installs what it needs from Debian packages, then the unit,
 # conformance, protocol and end-to-end tests.
 test: packages-installed lint unit e2e
+
+# The fast loop while working: no race detector, no foreign suites, no siege.
+quick:
+	$(GO) vet ./...
+	$(GO) test -short $$($(GO) list ./... | grep -v -e /test/siege -e /test/conformance -e /test/faultdns -e /test/packages)
 
 packages-installed:
 	$(SUDO) test/e2e/install-packages.sh
@@ -40,6 +45,7 @@ lint: bin/staticcheck bin/govulncheck
 	bin/staticcheck ./...
 	bin/staticcheck -tags e2e ./test/...
 	$(GO) mod tidy -diff
+	tools/shellcheck.sh
 	tools/vulncheck.sh
 
 bin/staticcheck: tools/go.mod tools/go.sum

@@ -22,7 +22,7 @@ fi
 PACKAGE_DATE=$(date -d "@$SOURCE_DATE_EPOCH" +%Y-%m-%dT%H:%M:%SZ)
 export SOURCE_DATE_EPOCH
 
-[ -x bin/nfpm ] && [ bin/nfpm -nt tools/nfpm/go.mod ] ||
+[ -x bin/nfpm ] && [ -z "$(find tools/nfpm/go.mod -newer bin/nfpm)" ] ||
 	(cd tools/nfpm && $GO build -o ../../bin/nfpm github.com/goreleaser/nfpm/v2/cmd/nfpm)
 
 work=$(mktemp -d)

@@ -99,7 +99,8 @@ versions() { # TREE
 }
 
 table=""
-for suite in ${*:-bullseye bookworm trixie sid}; do
+[ $# -gt 0 ] || set -- bullseye bookworm trixie sid
+for suite; do
 	e2e=- packages=-
 	if [ -z "${ONLY##*e2e*}" ]; then
 		step "$suite: end to end"

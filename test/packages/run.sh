@@ -314,7 +314,7 @@ halt
 # Postfix comes after the deb, goes, and comes again with another number for its group.
 late_life() {
 new_box
-postfix_deb=/var/cache/apt/archives/postfix_*.deb
+postfix_deb="/var/cache/apt/archives/postfix_*.deb" # the shell in the box expands it
 shell_box() { chroot "$box" sh -c "$1"; }
 shell_box "test -f $postfix_deb" || die "no $postfix_deb in $tree: remove it, so that it is made again"
 shell_box 'DEBIAN_FRONTEND=noninteractive dpkg --purge postfix' >"$work/purge-postfix" 2>&1 || { cat "$work/purge-postfix"; die "this Debian does not go without Postfix"; }
