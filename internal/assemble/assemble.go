@@ -107,13 +107,18 @@ func Server(cfg *config.Config) milter.ServerConfig {
 	}
 }
 
-// Keys reads the keys of sign.domains, as the user whose they are. previous is the
-// store in use, nil without one.
-func Keys(cfg *config.Config, previous *keys.Store) (*keys.Store, []keys.Problem) {
+func domainSpecs(cfg *config.Config) []keys.DomainSpec {
 	specs := make([]keys.DomainSpec, 0, len(cfg.Sign.Domains))
 	for _, d := range cfg.Sign.Domains {
 		specs = append(specs, keys.DomainSpec{Name: d.Name, Selectors: d.Selectors, Subdomains: d.Subdomains, Single: cfg.Sign.ViaSES()})
 	}
+	return specs
+}
+
+// Keys reads the keys of sign.domains, as the user whose they are. previous is the
+// store in use, nil without one.
+func Keys(cfg *config.Config, previous *keys.Store) (*keys.Store, []keys.Problem) {
+	specs := domainSpecs(cfg)
 	var store *keys.Store
 	var problems []keys.Problem
 	err := asuser.In(cfg.Sign.Keys, func() error {
@@ -131,17 +136,21 @@ func Keys(cfg *config.Config, previous *keys.Store) (*keys.Store, []keys.Problem
 func Resolver(cfg config.DNS, observe func(qtype, outcome string, took time.Duration),
 	state func(state string, delta int),
 ) (*dnsclient.Client, error) {
-	var servers []string
-	for _, s := range cfg.Servers {
-		servers = append(servers, s.String())
-	}
-	c, err := dnsclient.New(dnsclient.Config{
-		Servers: servers, Timeout: cfg.Timeout, CacheSize: cfg.CacheSize, Observe: observe, State: state,
-	})
+	made := resolverConfig(cfg)
+	made.Observe, made.State = observe, state
+	c, err := dnsclient.New(made)
 	if err != nil {
 		return nil, problem.Fail("set dns.servers, for example [\"127.0.0.1:53\"]", "%w", err)
 	}
 	return c, nil
+}
+
+func resolverConfig(cfg config.DNS) dnsclient.Config {
+	out := dnsclient.Config{Timeout: cfg.Timeout, CacheSize: cfg.CacheSize}
+	for _, s := range cfg.Servers {
+		out.Servers = append(out.Servers, s.String())
+	}
+	return out
 }
 
 // ZoneOrDNS asks the DNS, or a zone file in its place where one is named.
