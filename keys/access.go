@@ -58,8 +58,11 @@ func (l *loader) accessHint(err error, path string) string {
 }
 
 // chown: what root pastes must not follow a link that the daemon's user has put
-// there since.
+// there since; -R follows none without -H or -L.
 func (l *loader) chown(path string) string {
+	if l.foreign {
+		return "chown -Rh " + userName(l.owner) + ": " + shellQuote(l.dir)
+	}
 	return "chown -h " + userName(l.owner) + " " + shellQuote(path)
 }
 
@@ -71,7 +74,7 @@ func (l *loader) chmod(mode, path string) string {
 // as has the owner of the keys run what root would be told to run in their folder,
 // where each name may be a link.
 func (l *loader) as(command string) string {
-	if l.euid == 0 && l.owner != 0 {
+	if (l.euid == 0 || l.forRoot) && l.owner != 0 {
 		return "runuser -u " + userName(l.owner) + " -- sh -c " + shellQuote(command)
 	}
 	return command

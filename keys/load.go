@@ -53,6 +53,13 @@ func Load(dir string, domains []DomainSpec, previous *Store) (*Store, []Problem)
 	return l.load(domains)
 }
 
+// LoadAs tells root what user uid, the daemon's, will find. It must be called with
+// that user's rights on files (internal/asuser); its hints are for root.
+func LoadAs(uid int, dir string, domains []DomainSpec) (*Store, []Problem) {
+	l := loader{dir: dir, euid: uid, forRoot: true, open: openKey}
+	return l.load(domains)
+}
+
 // errNotRegular: nothing else than a file is opened, as that may have effects.
 var errNotRegular = errors.New("not a regular file")
 
@@ -73,12 +80,14 @@ func openKey(root *os.Root, name string) (*os.File, error) {
 type loader struct {
 	dir      string
 	euid     int
+	forRoot  bool // root reads the hints
 	open     func(root *os.Root, name string) (*os.File, error)
 	previous *Store
 
 	root     *os.Root
 	rootErr  error // why there is no root
 	owner    int   // who must own the keys: the user that the daemon runs as
+	foreign  bool  // the key folder is somebody else's
 	problems []Problem
 }
 
@@ -96,8 +105,12 @@ func (l *loader) load(domains []DomainSpec) (*Store, []Problem) {
 			l.owner = uidOf(info)
 		}
 		l.checkFolder(l.dir, info, "")
-	} else if info, err := os.Lstat(l.dir); err == nil && l.euid == 0 && info.IsDir() {
-		l.owner = uidOf(info) // for the hints
+		l.foreign = uidOf(info) != l.owner
+	} else if info, err := os.Lstat(l.dir); err == nil && info.IsDir() {
+		if l.euid == 0 {
+			l.owner = uidOf(info) // for the hints
+		}
+		l.foreign = uidOf(info) != l.owner
 	}
 	s := &Store{entries: make(map[string]*entry, len(domains))}
 	for _, spec := range domains {
@@ -130,7 +143,7 @@ func (l *loader) domain(spec DomainSpec, dirGone bool) *entry {
 		}
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
-		p := Problem{Path: folder, Domain: spec.Name, Severity: Error, Message: "cannot read the folder: " + reason(err), Hint: l.accessHint(err, folder)}
+		p := Problem{Path: folder, Domain: spec.Name, Severity: Error, Message: "cannot read the folder: " + reason(err), Hint: l.accessHint(err, folder), Denied: errors.Is(err, fs.ErrPermission)}
 		if leaves(err) {
 			p.Message, p.Hint = leavesMessage, "put the folder itself there"
 		}
@@ -221,8 +234,9 @@ func (l *loader) listFolder(domain string) (selectors, strays []string, err erro
 // key loads one file. Without a key it returns the first problem that forbids
 // its use.
 func (l *loader) key(domain, selector, path string) (*Key, *Problem) {
+	denied := false
 	bad := func(message, hint string) (*Key, *Problem) {
-		p := Problem{Path: path, Domain: domain, Severity: Error, Message: message, Hint: hint}
+		p := Problem{Path: path, Domain: domain, Severity: Error, Message: message, Hint: hint, Denied: denied}
 		if old := l.previous.at(path); old != nil {
 			return l.keep(old, p), nil
 		}
@@ -238,6 +252,7 @@ func (l *loader) key(domain, selector, path string) (*Key, *Problem) {
 	case leaves(err):
 		return bad(leavesMessage, "put the key itself there")
 	case err != nil:
+		denied = errors.Is(err, fs.ErrPermission)
 		return bad("cannot read the key: "+reason(err), l.accessHint(err, path))
 	}
 	defer f.Close()
@@ -254,6 +269,7 @@ func (l *loader) key(domain, selector, path string) (*Key, *Problem) {
 	// A key that others can read may have been read, one that others can
 	// write may not be ours.
 	if uid := uidOf(info); uid != l.owner {
+		denied = true
 		return bad(fmt.Sprintf("belongs to user %s, not to %s", userName(uid), userName(l.owner)), l.chown(path))
 	}
 	if perm := info.Mode().Perm(); perm&0o077 != 0 {

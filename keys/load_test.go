@@ -205,7 +205,7 @@ func TestLoadOwner(t *testing.T) {
 	l := loader{dir: dir, euid: 4242, open: openKey}
 	s, problems := l.load([]DomainSpec{spec("example.com")})
 	me := userName(os.Geteuid())
-	want := Problem{Path: path, Domain: "example.com", Severity: Error, Message: "belongs to user " + me + ", not to 4242", Hint: "chown -h 4242 " + path}
+	want := Problem{Path: path, Domain: "example.com", Severity: Error, Message: "belongs to user " + me + ", not to 4242", Hint: "chown -Rh 4242: " + dir, Denied: true}
 	if len(problems) != 1 || problems[0] != want {
 		t.Errorf("problems %v, want %v", problems, want)
 	}
@@ -269,7 +269,7 @@ func TestLoadAccessHint(t *testing.T) {
 		mode os.FileMode
 		want string
 	}{
-		{"wrong owner", 4242, 0o600, "chown -h 4242 PATH"},
+		{"wrong owner, of the folder too", 4242, 0o600, "chown -Rh 4242: DIR"},
 		{"owner may not read", me, 0o200, "chmod 0600 PATH"},
 		{"all is right", me, 0o600, "owner and mode are right: SELinux or AppArmor may forbid it; try restorecon -v PATH"},
 	} {
@@ -282,7 +282,7 @@ func TestLoadAccessHint(t *testing.T) {
 			l := loader{dir: dir, euid: tc.euid, open: denied}
 			_, problems := l.load([]DomainSpec{spec("example.com")})
 			if len(problems) != 1 || problems[0].Message != "cannot read the key: permission denied" ||
-				strings.ReplaceAll(problems[0].Hint, path, "PATH") != tc.want {
+				strings.NewReplacer(path, "PATH", dir, "DIR").Replace(problems[0].Hint) != tc.want || !problems[0].Denied {
 				t.Errorf("got %v", problems)
 			}
 		})

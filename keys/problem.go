@@ -25,6 +25,9 @@ type Problem struct {
 	Message  string   `json:"message"`
 	// Hint is what to do: as a rule a command line that can be pasted.
 	Hint string `json:"hint,omitempty"`
+	// Denied: it is a matter of owner and mode, and whoever is neither the owner
+	// nor root sees nothing more.
+	Denied bool `json:"-"`
 }
 
 // String is the form of the command line: "error: PATH: message", and below it

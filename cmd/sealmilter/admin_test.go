@@ -5,8 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/sealmilter/sealmilter/internal/admin"
@@ -94,4 +97,48 @@ func TestNoDaemon(t *testing.T) {
 			t.Errorf("%v: %d %s", args, code, errOut)
 		}
 	}
+}
+
+// TestReloadIsNotGreenWhileMailWaits: a domain whose keys cannot be used.
+func TestReloadIsNotGreenWhileMailWaits(t *testing.T) {
+	dir := serveFolder(t)
+	cfg := filepath.Join(dir, "milter.yaml")
+	writeConfig(t, dir, configWithAdmin)
+	files, err := filepath.Glob(filepath.Join(dir, "keys/example.com/*.pem"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, f := range files {
+		if err := os.Chmod(f, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d := startServe(t, dir)
+	d.wait("msg=ready")
+	for _, args := range [][]string{{"reload"}, {"reload", "--json"}, {"reload", "--signal", "1"}, {"status"}, {"check", "--quiet"}} {
+		code, out, errOut := command(append(args, "--config", cfg)...)
+		if code != exitProblems || args[0] == "reload" && !strings.Contains(out+errOut, "waits with 451") && !strings.Contains(out, `"domains_waiting"`) {
+			t.Errorf("%v: %d\n%s%s", args, code, out, errOut)
+		}
+		if args[0] == "status" && (!strings.Contains(out, "example.com: its mail gets a 451") || strings.Contains(out, "unsigned")) {
+			t.Errorf("status:\n%s", out)
+		}
+	}
+}
+
+// TestReloadBySignal: the unit's reload works without an admin socket.
+func TestReloadBySignal(t *testing.T) {
+	dir := serveFolder(t)
+	cfg := filepath.Join(dir, "milter.yaml")
+	writeConfig(t, dir, goodConfig+"admin: \"\"\n")
+	if code, _, errOut := command("reload", "--config", cfg); code != exitProblems || !strings.Contains(errOut, "no admin socket") {
+		t.Errorf("%d %s", code, errOut)
+	}
+	got := make(chan os.Signal, 1)
+	signal.Notify(got, syscall.SIGHUP)
+	defer signal.Stop(got)
+	if code, _, errOut := command("reload", "--config", cfg, "--signal", strconv.Itoa(os.Getpid())); code != exitFine || !strings.Contains(errOut, "SIGHUP") {
+		t.Errorf("%d %s", code, errOut)
+	}
+	<-got
 }

@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sealmilter/sealmilter/auth/resolve"
-	"github.com/sealmilter/sealmilter/internal/assemble"
 	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/inspect"
 	"github.com/sealmilter/sealmilter/internal/mta"
@@ -45,6 +44,14 @@ func (f *keyFlags) folder(cmd *cobra.Command) (string, error) {
 	return cfg.Sign.Keys, nil
 }
 
+// adminSocket is where a running daemon can be asked, "" when nobody says.
+func (f *keyFlags) adminSocket() string {
+	if cfg, _ := config.Load(f.config); cfg != nil {
+		return cfg.Admin.Addr
+	}
+	return ""
+}
+
 // open loads the keys of the named domain, or of all configured ones, and the
 // configuration that says where they are.
 func (f *keyFlags) open(cmd *cobra.Command, args []string) (*keys.Store, []keys.Problem, *config.Config, error) {
@@ -62,7 +69,7 @@ func (f *keyFlags) open(cmd *cobra.Command, args []string) (*keys.Store, []keys.
 		}
 		cfg.Sign.Domains = only(cfg.Sign.Domains, domain)
 	}
-	store, problems := assemble.Keys(cfg, nil)
+	store, problems := inspect.Keys(cfg)
 	return store, problems, cfg, nil
 }
 

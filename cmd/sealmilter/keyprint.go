@@ -12,7 +12,10 @@ import (
 	"github.com/sealmilter/sealmilter/keys"
 )
 
-func writeKeyTable(w io.Writer, all []admin.Key) error {
+func writeKeyTable(w io.Writer, all []admin.Key, bad int) error {
+	if len(all) == 0 && bad > 0 {
+		return nil // what is wrong has been said
+	}
 	if len(all) == 0 {
 		_, err := fmt.Fprintln(w, "no keys; make some with `sealmilter keys new DOMAIN`")
 		return err

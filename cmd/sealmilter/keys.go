@@ -56,6 +56,9 @@ are. A running daemon takes the new keys up at its next reload.`,
 			if err != nil {
 				return generateFailed(err, dir)
 			}
+			if p, odd := inspect.MadeForNobody(dir, f.adminSocket()); odd {
+				problem.Print(cmd.ErrOrStderr(), p)
+			}
 			if asJSON {
 				return printJSON(cmd, admin.Describe(made))
 			}
@@ -105,7 +108,7 @@ a sample message, which a second DKIM implementation must verify.`,
 				if err := printJSON(cmd, all); err != nil {
 					return err
 				}
-			} else if err := writeKeyTable(cmd.OutOrStdout(), all); err != nil {
+			} else if err := writeKeyTable(cmd.OutOrStdout(), all, bad); err != nil {
 				return err
 			}
 			if bad > 0 {

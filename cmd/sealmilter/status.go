@@ -51,8 +51,8 @@ func newStatus() *cobra.Command {
 		Short: "tell how the running daemon is",
 		Long: `Asks the running daemon what it runs with: its configuration, its keys and
 whether each proved itself, and what it has counted. Exit code 1 when there is no
-daemon, when it runs with an older configuration because the file is bad, or when
-a key does not prove itself.`,
+daemon, when it runs with an older configuration because the file is bad, when mail
+waits for a key that cannot be used, or when a key does not prove itself.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			addr, err := f.address()
@@ -96,6 +96,9 @@ func printStatus(w io.Writer, r *admin.Status) error {
 	for _, d := range r.Keyless {
 		plain.Line(w, "no key", d+": its mail goes out unsigned; sealmilter keys new "+d)
 	}
+	for _, d := range r.Waiting {
+		plain.Line(w, "WAITS", d+": its mail gets a 451 until a key of it can be read")
+	}
 	for _, p := range r.Problems {
 		plain.Line(w, string(p.Severity), p.Place+": "+p.Message)
 	}
@@ -122,48 +125,4 @@ func printStatus(w io.Writer, r *admin.Status) error {
 		fmt.Fprintf(w, "%10.0f  %s\n", r.Counters[n], plain.Text(n))
 	}
 	return nil
-}
-
-func newReload() *cobra.Command {
-	var f adminFlags
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use:   "reload",
-		Short: "have the running daemon read its configuration and keys again",
-		Long: `Has the running daemon read its configuration and its keys again, as SIGHUP does,
-and prints what was wrong with them. A bad configuration changes nothing: the old
-one stays in use, and the exit code is 1.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			addr, err := f.address()
-			if err != nil {
-				return err
-			}
-			r, err := admin.Client{Socket: addr}.Reload(cmd.Context())
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				if err := printJSON(cmd, r); err != nil {
-					return err
-				}
-			} else {
-				for _, p := range r.Problems {
-					problem.Print(cmd.ErrOrStderr(), p)
-				}
-			}
-			switch {
-			case !r.OK && asJSON:
-				return problem.ErrShown
-			case !r.OK:
-				return problem.Fail("correct what is wrong, then reload again", "nothing was reloaded: the old configuration stays in use")
-			case !asJSON:
-				fmt.Fprintln(cmd.OutOrStdout(), "reloaded")
-			}
-			return nil
-		},
-	}
-	f.add(cmd)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	return cmd
 }

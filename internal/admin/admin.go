@@ -24,24 +24,29 @@ type Status struct {
 	Config     string    `json:"config"`  // the file that was asked for
 	Running    string    `json:"running"` // the file that is in use: another one when degraded
 	// Degraded: the file at Config is bad, and something older is in use.
-	Degraded  bool              `json:"degraded"`
-	Loaded    time.Time         `json:"loaded"` // when what is in use was read
-	Listeners []string          `json:"listeners"`
-	Keys      []Key             `json:"keys"`
-	Keyless   []string          `json:"domains_without_key"`
-	Problems  []problem.Problem `json:"problems"` // of the last time that files were read
+	Degraded  bool      `json:"degraded"`
+	Loaded    time.Time `json:"loaded"` // when what is in use was read
+	Listeners []string  `json:"listeners"`
+	Keys      []Key     `json:"keys"`
+	Keyless   []string  `json:"domains_without_key"`
+	// Waiting are the domains whose keys are there and cannot be used: their mail
+	// gets a 451.
+	Waiting  []string          `json:"domains_waiting"`
+	Problems []problem.Problem `json:"problems"` // of the last time that files were read
 	// Counters since the start, those that are not zero.
 	Counters map[string]float64 `json:"counters"`
 }
 
-// Healthy: what is in use is what was asked for, and every key proves itself.
+// Healthy: what is in use is what was asked for, no mail waits for its key, and
+// every key proves itself.
 func (s *Status) Healthy() bool {
-	return !s.Degraded && !slices.ContainsFunc(s.Keys, func(k Key) bool { return k.Proof != Proved && k.Proof != ProofPending })
+	return !s.Degraded && len(s.Waiting) == 0 && !slices.ContainsFunc(s.Keys, func(k Key) bool { return k.Proof != Proved && k.Proof != ProofPending })
 }
 
 // Reload is the answer to POST /reload.
 type Reload struct {
 	OK       bool              `json:"ok"`
+	Waiting  []string          `json:"domains_waiting"` // as in Status
 	Problems []problem.Problem `json:"problems"`
 }
 

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/sealmilter/sealmilter/internal/problem"
 )
@@ -34,6 +35,33 @@ func (c Client) Status(ctx context.Context) (Status, error) {
 func (c Client) Reload(ctx context.Context) (Reload, error) {
 	var r Reload
 	return r, c.ask(ctx, http.MethodPost, "/reload", &r)
+}
+
+// User is the one that the daemon runs as: who listens on the socket.
+func (c Client) User() (uid, gid int, err error) {
+	conn, err := net.DialTimeout("unix", c.Socket, 5*time.Second)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer conn.Close()
+	u, ok := conn.(*net.UnixConn)
+	if !ok {
+		return 0, 0, errors.ErrUnsupported
+	}
+	raw, err := u.SyscallConn()
+	if err != nil {
+		return 0, 0, err
+	}
+	var cred *syscall.Ucred
+	if cerr := raw.Control(func(fd uintptr) {
+		cred, err = syscall.GetsockoptUcred(int(fd), syscall.SOL_SOCKET, syscall.SO_PEERCRED)
+	}); cerr != nil {
+		return 0, 0, cerr
+	}
+	if err != nil {
+		return 0, 0, err
+	}
+	return int(cred.Uid), int(cred.Gid), nil
 }
 
 func (c Client) ask(ctx context.Context, method, path string, out any) error {

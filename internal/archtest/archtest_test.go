@@ -56,7 +56,7 @@ var rooms = []room{
 	{"internal/proof", "keys keys/publish auth/dkim auth/header internal/secondopinion", "", "a proof needs a key and nothing that runs"},
 	{"internal/mta", "internal/child internal/postfix milter/client", "", "it reads a host and judges nothing"},
 	{"internal/inspect", `internal/config internal/assemble internal/proof internal/admin internal/socket internal/problem internal/address
-		internal/doctor internal/filing internal/mta keys`, "",
+		internal/asuser internal/doctor internal/filing internal/mta keys`, "",
 		"it looks, and starts nothing"},
 	{"internal/explain", "internal/transaction internal/secondopinion internal/plain policy auth auth/dkim auth/header auth/resolve", "os",
 		"a report can be made again from the message's text and a zone"},
@@ -64,7 +64,7 @@ var rooms = []room{
 	{"internal/service", `internal/config internal/assemble internal/admin internal/inspect internal/proof internal/dnsclient internal/socket
 		internal/telemetry internal/problem internal/observe internal/transaction milter auth keys`, "", "nothing is decided in it"},
 
-	{"internal/setup", `internal/config internal/config/edit internal/assemble internal/inspect internal/proof internal/postfix internal/sendmail
+	{"internal/setup", `internal/admin internal/config internal/config/edit internal/assemble internal/inspect internal/proof internal/postfix internal/sendmail
 		internal/filing internal/socket internal/asuser internal/child internal/mta internal/secondopinion internal/problem internal/plain internal/wholefile
 		milter/client milter/witness keys keys/publish auth/resolve`, "", "it changes a host and judges no mail"},
 	{"internal/demo", "auth/resolve internal/assemble internal/config internal/problem internal/socket keys keys/publish milter milter/client", "",

@@ -107,6 +107,15 @@ func Server(cfg *config.Config) milter.ServerConfig {
 	}
 }
 
+// KeysAs is Keys for the eyes of user uid, the daemon's; only root can.
+func KeysAs(uid, gid int, cfg *config.Config) (store *keys.Store, problems []keys.Problem, err error) {
+	err = asuser.As(uid, gid, func() error {
+		store, problems = keys.LoadAs(uid, cfg.Sign.Keys, domainSpecs(cfg))
+		return nil
+	})
+	return store, problems, err
+}
+
 func domainSpecs(cfg *config.Config) []keys.DomainSpec {
 	specs := make([]keys.DomainSpec, 0, len(cfg.Sign.Domains))
 	for _, d := range cfg.Sign.Domains {

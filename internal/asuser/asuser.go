@@ -81,6 +81,9 @@ func In(path string, f func() error) error {
 	return do(uid, gid, f)
 }
 
+// As calls f with the rights of a user on files; only root can.
+func As(uid, gid int, f func() error) error { return do(uid, gid, f) }
+
 // do changes the user of one thread's file operations (setfsuid(2)), which takes
 // the capabilities over files from it, too. The thread ends with the goroutine. No
 // process of that user's comes into being, which others of theirs could trace. f

@@ -37,6 +37,11 @@ func Reached(t Target, asUser bool, err error) Finding {
 	if err == nil {
 		return f
 	}
+	if !asUser && strings.Contains(err.Error(), "permission denied") {
+		f.Level, f.Message = Warn, "whether "+t.Service+" reaches the daemon was not tried: the socket is not for us"
+		f.Seen, f.Want = clip(err.Error()), "run doctor as root (sudo)"
+		return f
+	}
 	f.Level, f.Message, f.Seen = Fail, t.Service+" does not reach the daemon: until it does, mail waits (451) or goes out unsigned", clip(err.Error())
 	text := err.Error()
 	switch {

@@ -197,9 +197,10 @@ func TestReached(t *testing.T) {
 	tg := Target{Socket: Socket{"unix", "/var/spool/postfix/run/s"}, Text: "unix:/run/s", User: "postfix", Chroot: "/var/spool/postfix", Service: "smtpd"}
 	compare(t, []Finding{
 		Reached(tg, true, nil), Reached(tg, false, nil),
+		Reached(tg, false, errors.New("dial unix /run/s: connect: permission denied")),
 		Reached(tg, true, errors.New("dial unix /run/s: connect: permission denied")),
 		Reached(tg, true, errors.New("dial unix /run/s: connect: no such file or directory")),
 		Reached(tg, true, errors.New("connection refused")),
 		Reached(Target{Socket: tg.Socket, Text: "unix:s", User: "postfix", Chroot: "/var/spool/postfix", Service: "smtpd"}, true, errors.New("no such file or directory")),
-	}, "FAIL socket unix:/run/s: does not reach | namei\nFAIL socket unix:/run/s: does not reach | listen:\nFAIL socket unix:/run/s: does not reach | systemctl\nFAIL socket unix:s: does not reach | sealmilter setup postfix")
+	}, "WARN socket unix:/run/s: was not tried\nFAIL socket unix:/run/s: does not reach | namei\nFAIL socket unix:/run/s: does not reach | listen:\nFAIL socket unix:/run/s: does not reach | systemctl\nFAIL socket unix:s: does not reach | sealmilter setup postfix")
 }

@@ -1,8 +1,10 @@
 package inspect
 
 import (
+	"context"
+	"strings"
+
 	"github.com/sealmilter/sealmilter/internal/admin"
-	"github.com/sealmilter/sealmilter/internal/assemble"
 	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/problem"
 	"github.com/sealmilter/sealmilter/internal/proof"
@@ -36,7 +38,7 @@ func Check(path string, keyHint func(command string) string) *Checked {
 	if _, err := socket.NewPeers(cfg.Socket.Peers); err != nil {
 		r.add(problem.Problem{Severity: problem.Fault, Place: path, Message: err.Error(), Hint: problem.Hint(err)})
 	}
-	store, broken := assemble.Keys(cfg, nil)
+	store, broken := Keys(cfg)
 	for _, p := range broken {
 		if p.Hint == "sealmilter keys new "+p.Domain {
 			p.Hint = keyHint(p.Hint)
@@ -47,7 +49,24 @@ func Check(path string, keyHint func(command string) string) *Checked {
 	var failed []problem.Problem
 	r.Keys, failed = ProveKeys(store, list)
 	r.add(failed...)
+	r.askDaemon(path, cfg.Admin.Addr)
 	return r
+}
+
+// askDaemon warns of mail that waits since the running daemon could not read keys
+// the last time that it did: the files may be mended since.
+func (r *Checked) askDaemon(path, socket string) {
+	if socket == "" || r.Errors > 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), askFor)
+	defer cancel()
+	s, err := admin.Client{Socket: socket}.Status(ctx)
+	if err != nil || s.Config != path || len(s.Waiting) == 0 {
+		return // none runs, or it is not for us to ask
+	}
+	r.add(problem.Problem{Severity: problem.Warning, Place: path,
+		Message: "the running daemon read keys that it cannot use: mail of " + strings.Join(s.Waiting, ", ") + " waits with 451", Hint: "sealmilter reload"})
 }
 
 // ProveKeys describes keys and has each prove itself.

@@ -47,6 +47,7 @@ func Doctor(ctx context.Context, e Examination) ([]doctor.Finding, error) {
 	}
 	d := doctor.Domain{Name: e.Domain, SDID: e.Domain, Egress: egress, Helo: e.Helo, PostfixDir: e.PostfixDir, ViaSES: cfg.Sign.ViaSES()}
 	all = append(all, loadKeys(cfg, &d)...)
+	all = append(all, runningDaemon(ctx, cfg.Admin.Addr, d.SDID)...)
 	for _, selector := range e.Selectors {
 		d.Foreign = append(d.Foreign, strings.ToLower(strings.TrimSpace(selector)))
 	}
@@ -136,14 +137,14 @@ func joinAddrs(list []netip.Addr) string {
 // loadKeys fills in the keys of the domain and says what is wrong with them.
 func loadKeys(cfg *config.Config, d *doctor.Domain) []doctor.Finding {
 	var all []doctor.Finding
-	store, problems := assemble.Keys(cfg, nil)
+	store, problems := Keys(cfg)
 	picked, sdid, err := store.Pick(d.Name)
 	if errors.Is(err, keys.ErrNotListed) {
 		all = append(all, doctor.Finding{Level: doctor.Fail, Check: "config", Subject: d.Name, Message: "is not in sign.domains, so that its mail is not signed",
 			Want: "the domain in milter.yaml", Paste: "sign: {domains: [" + d.Name + "]}"})
 		alone := *cfg
 		alone.Sign.Domains = []config.SignDomain{{Name: d.Name, Subdomains: true}}
-		store, problems = assemble.Keys(&alone, nil)
+		store, problems = Keys(&alone)
 		picked, sdid, err = store.Pick(d.Name)
 	}
 	if sdid != "" {
@@ -164,7 +165,7 @@ func loadKeys(cfg *config.Config, d *doctor.Domain) []doctor.Finding {
 		if errors.Is(err, keys.ErrBroken) {
 			f.Paste = ""
 			if os.Geteuid() != 0 {
-				f.Want = "run doctor as root (sudo): keys are for the daemon's user alone"
+				f.Want = asRoot + ": keys are for the daemon's user alone"
 			}
 		}
 		return append(all, f)

@@ -63,7 +63,8 @@ func (s *service) reload() admin.Reload {
 	s.metrics.ConfigLoaded(true)
 	s.keep(loaded.Data)
 	s.log.Info("reloaded", "config", s.Config, "keys", len(r.store.All()))
-	return admin.Reload{OK: true, Problems: trouble}
+	_, waiting := withoutKey(r.store)
+	return admin.Reload{OK: true, Waiting: waiting, Problems: trouble}
 }
 
 func (s *service) reloadFailed(problems []problem.Problem) admin.Reload {

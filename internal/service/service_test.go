@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -329,5 +330,41 @@ func TestLogThatHangs(t *testing.T) {
 	close(h.release)
 	for range 5 {
 		d.wait("msg=message")
+	}
+}
+
+// TestWaitingIsSaid: keys that are there and cannot be used are not "no key": the mail
+// waits, status and reload say so, and are not well.
+func TestWaitingIsSaid(t *testing.T) {
+	d := newDaemon(t, config1+"  # a comment\n")
+	for _, name := range []string{"s1.pem", "s1e.pem"} {
+		if err := os.Chmod(filepath.Join(d.dir, "keys/example.com", name), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.write(strings.Replace(config1, "[example.com]", "[example.com, example.org]", 1))
+	d.start()
+	c := admin.Client{Socket: filepath.Join(d.dir, "admin.sock")}
+	s, err := c.Status(t.Context())
+	if err != nil || !slices.Equal(s.Waiting, []string{"example.com"}) || !slices.Equal(s.Keyless, []string{"example.org"}) || s.Healthy() {
+		t.Errorf("%+v, %v", s, err)
+	}
+	r, err := c.Reload(t.Context())
+	if err != nil || !r.OK || !slices.Equal(r.Waiting, []string{"example.com"}) {
+		t.Errorf("%+v, %v", r, err)
+	}
+	for _, name := range []string{"s1.pem", "s1e.pem"} {
+		if err := os.Chmod(filepath.Join(d.dir, "keys/example.com", name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if r, err = c.Reload(t.Context()); err != nil || !r.OK || len(r.Waiting) != 0 {
+		t.Errorf("mended: %+v, %v", r, err)
+	}
+	if s, err = c.Status(t.Context()); err != nil || !s.Healthy() {
+		t.Errorf("mended: %+v, %v", s, err)
+	}
+	if uid, gid, err := c.User(); err != nil || uid != os.Geteuid() || gid != os.Getegid() {
+		t.Errorf("user %d, group %d, %v", uid, gid, err)
 	}
 }

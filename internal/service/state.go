@@ -33,7 +33,7 @@ func newState(o Options, counters func() map[string]float64) *state {
 	return &state{
 		now: o.Now, counters: counters,
 		report: admin.Status{Version: o.Version, PID: os.Getpid(), Started: o.Now(), Config: o.Config,
-			Listeners: []string{}, Keys: []admin.Key{}, Keyless: []string{}, Problems: []problem.Problem{}},
+			Listeners: []string{}, Keys: []admin.Key{}, Keyless: []string{}, Waiting: []string{}, Problems: []problem.Problem{}},
 		proofs:  map[string]string{},
 		reloads: make(chan chan admin.Reload), stopping: make(chan struct{}),
 	}
@@ -49,15 +49,25 @@ func (s *state) runs(r *running) {
 	for i, k := range r.store.All() {
 		p.Keys[i].Signs = admin.Signs(r.store, k)
 	}
-	p.Keyless = []string{}
-	for _, d := range r.store.Domains() {
-		if len(r.store.Keys(d)) == 0 {
-			p.Keyless = append(p.Keyless, d)
-		}
-	}
+	p.Keyless, p.Waiting = withoutKey(r.store)
 	maps.DeleteFunc(s.proofs, func(path, _ string) bool { // of keys that are gone
 		return !slices.ContainsFunc(p.Keys, func(k admin.Key) bool { return k.Path == path })
 	})
+}
+
+// withoutKey lists the domains whose mail goes out unsigned, since there is no key,
+// and those whose mail waits, since none can be used.
+func withoutKey(store *keys.Store) (none, waiting []string) {
+	none, waiting = []string{}, []string{}
+	for _, d := range store.Domains() {
+		switch _, _, err := store.Pick(d); {
+		case errors.Is(err, keys.ErrBroken):
+			waiting = append(waiting, d)
+		case err != nil:
+			none = append(none, d)
+		}
+	}
+	return none, waiting
 }
 
 // failed notes that a reload changed nothing.

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/sealmilter/sealmilter/internal/admin"
+	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/postfix"
 	"github.com/sealmilter/sealmilter/internal/wholefile"
 )
@@ -28,6 +30,9 @@ func bringUp(ctx context.Context, c *configPlan) error {
 		if _, err := runProgram(ctx, "systemctl", "enable", unitName); err != nil {
 			return fail("journalctl -u sealmilter says more", "%w", err)
 		}
+		if !c.listens && reloaded(ctx, c.path) {
+			return nil
+		}
 		if _, err := runProgram(ctx, "systemctl", verb, unitName); err != nil {
 			return fail("journalctl -u sealmilter says more", "%w", err)
 		}
@@ -42,6 +47,17 @@ func bringUp(ctx context.Context, c *configPlan) error {
 		return syscall.Kill(pid, syscall.SIGHUP)
 	}
 	return nil
+}
+
+// reloaded has the running daemon take the configuration up. Keys of other domains
+// that it cannot use are not for set-up to mend.
+func reloaded(ctx context.Context, path string) bool {
+	cfg, _ := config.Load(path)
+	if cfg == nil || cfg.Admin.Addr == "" {
+		return false
+	}
+	r, err := admin.Client{Socket: cfg.Admin.Addr}.Reload(ctx)
+	return err == nil && r.OK
 }
 
 // listenerOf is the process behind a unix socket, when it is one of ours; 0 when

@@ -268,6 +268,29 @@ shell 'journalctl -b -u sealmilter | grep -q "last configuration that worked"' |
 ok "mail is signed after a reboot, with the last configuration that worked"
 shell 'cp /root/good.yaml /etc/sealmilter/milter.yaml; systemctl reload sealmilter'
 
+step "a reload that fails is not green"
+shell 'echo "nonsense: true" >>/etc/sealmilter/milter.yaml; ! systemctl reload sealmilter 2>/dev/null' || die "systemctl reload of a bad file says nothing"
+shell 'journalctl -b -u sealmilter -n 30 | grep -q "milter.yaml:[0-9]*: unknown field"' || die "the journal does not say what is wrong: $(shell 'journalctl -b -u sealmilter -n 30')"
+active sealmilter.service
+shell 'cp /root/good.yaml /etc/sealmilter/milter.yaml; systemctl reload sealmilter' || die "systemctl reload of the good file fails"
+signed_within 2
+ok "systemctl reload fails with a bad file, the journal has the line, and mail is signed all the time"
+
+step "keys that root made for itself"
+shell 'chown -R root: /var/lib/sealmilter/keys; sealmilter check -q' >"$work/rootkeys" 2>&1 && die "check is green: $(cat "$work/rootkeys")"
+grep -q 'chown -Rh sealmilter: /var/lib/sealmilter/keys' "$work/rootkeys" || die "check does not say what to do: $(cat "$work/rootkeys")"
+inside systemctl restart sealmilter
+shell 'sealmilter status' >"$work/status" 2>&1 && die "status is green: $(cat "$work/status")"
+grep -q 'gets a 451' "$work/status" || die "status does not say that mail waits: $(cat "$work/status")"
+shell 'sealmilter reload' >"$work/reload" 2>&1 && die "reload is green: $(cat "$work/reload")"
+grep -q 'waits with 451' "$work/reload" || die "reload does not say that mail waits: $(cat "$work/reload")"
+shell 'sealmilter doctor example.com' >"$work/doctor" 2>&1 || true
+grep -q 'FAIL  daemon example.com: its mail waits with 451' "$work/doctor" || die "doctor does not say that mail waits: $(cat "$work/doctor")"
+shell 'chown -Rh sealmilter: /var/lib/sealmilter/keys && sealmilter reload' || die "the hint does not mend it"
+signed_within 2
+shell 'sealmilter check -q && sealmilter status >/dev/null' || die "not green after it"
+ok "check, status, reload and doctor say that mail waits; the hint mends it"
+
 step "a crash loop does not close the socket"
 shell 'mv /var/lib/sealmilter/last-good /root; echo "nonsense: true" >>/etc/sealmilter/milter.yaml; systemctl restart sealmilter' 2>/dev/null || true
 for _ in $(seq 60); do [ "$(inside systemctl show -P NRestarts sealmilter)" -ge 10 ] && break; sleep 0.5; done

@@ -1,0 +1,41 @@
+package inspect
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/sealmilter/sealmilter/internal/admin"
+	"github.com/sealmilter/sealmilter/internal/doctor"
+)
+
+// askFor is how long a daemon that hangs is waited for.
+const askFor = 5 * time.Second
+
+// runningDaemon asks the daemon what it does with a domain's mail: the files may
+// have been mended since it read them, or spoilt. Without one that answers us there is
+// nothing to say; whether the MTA reaches it is another finding.
+func runningDaemon(ctx context.Context, socket, domain string) []doctor.Finding {
+	if socket == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, askFor)
+	defer cancel()
+	s, err := admin.Client{Socket: socket}.Status(ctx)
+	if err != nil {
+		return nil
+	}
+	f := doctor.Finding{Level: doctor.Pass, Check: "daemon", Subject: s.Running, Message: "is what the daemon runs with"}
+	switch {
+	case slices.Contains(s.Waiting, domain):
+		f.Level, f.Subject, f.Message = doctor.Fail, domain, "its mail waits with 451: the running daemon cannot use its keys"
+		f.Want, f.Paste = "keys that the daemon can read, and that it has read again", "sealmilter reload"
+	case slices.Contains(s.Keyless, domain):
+		f.Level, f.Subject, f.Message = doctor.Fail, domain, "the running daemon has no key for it: its mail goes out unsigned"
+		f.Want, f.Paste = "a key, and that it is read", "sealmilter reload"
+	case s.Degraded:
+		f.Level, f.Subject, f.Message = doctor.Fail, s.Config, "is bad, and the daemon runs with what worked before"
+		f.Want, f.Paste = "a file that can be used", "sealmilter check; sealmilter reload"
+	}
+	return []doctor.Finding{f}
+}
