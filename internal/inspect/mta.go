@@ -34,6 +34,9 @@ func examineMTA(ctx context.Context, cfg *config.Config, postfixDir string) ([]d
 	case found && (cfg.MTA != "sendmail" || err != nil):
 		p := doctor.PostfixConf{Dir: postfixDir}
 		p.Main, p.Master, err = mta.Postfix(ctx, postconf, postfixDir, doctor.PostfixNames())
+		if said, hint, ok := mta.Refusal(err); ok {
+			return []doctor.Finding{{Level: doctor.Fail, Check: "mta", Subject: "Postfix", Message: "cannot read its configuration", Seen: said, Want: hint}}, ""
+		}
 		if err != nil {
 			return []doctor.Finding{{Level: doctor.Fail, Check: "mta", Subject: postconf, Message: err.Error(), Want: "a Postfix configuration that can be read"}}, ""
 		}

@@ -2,11 +2,14 @@ package mta
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
+	"github.com/sealmilter/sealmilter/internal/child"
 	"github.com/sealmilter/sealmilter/internal/postfix"
 )
 
@@ -24,6 +27,27 @@ func FindPostconf() (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// Refusal is why Postfix cannot read its configuration, in its own words, and what
+// to do. ok is false when it is not Postfix that says so: no program, no time.
+func Refusal(err error) (said, hint string, ok bool) {
+	var failed *child.Failed
+	if !errors.As(err, &failed) {
+		return "", "", false
+	}
+	for line := range strings.Lines(failed.Stderr) {
+		if _, text, fatal := strings.Cut(line, "fatal: "); fatal {
+			said = strings.TrimSpace(text)
+		}
+	}
+	switch {
+	case said == "":
+		return "", "", false
+	case strings.HasPrefix(said, "open ") && strings.Contains(said, "main.cf: No such file"):
+		return said, `Postfix is installed without a configuration: dpkg-reconfigure postfix, and choose "Internet Site" (its "No configuration" makes no main.cf)`, true
+	}
+	return said, "correct that line; postconf says when it is good", true
 }
 
 // Postfix reads the effective values of the parameters in names, and master.cf; dir

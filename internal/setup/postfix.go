@@ -48,6 +48,9 @@ func (s *Postfix) Run(ctx context.Context) error {
 func (s *Postfix) open(ctx context.Context) error {
 	if s.Dir == "" {
 		out, err := runProgram(ctx, "postconf", "-h", "config_directory")
+		if said, hint, ok := mta.Refusal(err); ok {
+			return fail(hint, "Postfix cannot read its configuration: %s", said)
+		}
 		if err != nil {
 			return fail("install Postfix first, or put postconf into the PATH", "Postfix is not to be found: %w", err)
 		}
@@ -71,6 +74,9 @@ func (s *Postfix) openInstance(ctx context.Context) error {
 	inst, err := postfix.Open(ctx, s.Dir, runProgram)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fail("give the folder of main.cf with --postfix-config", "no Postfix in %s: %w", s.Dir, err)
+	}
+	if said, hint, ok := mta.Refusal(err); ok {
+		return fail(hint, "Postfix cannot read its configuration: %s", said)
 	}
 	if err != nil {
 		return fail("", "cannot read Postfix in %s: %w", s.Dir, err)
