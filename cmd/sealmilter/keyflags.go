@@ -29,7 +29,16 @@ func (f *keyFlags) load(cmd *cobra.Command) (*config.Config, error) {
 	if !cmd.Flags().Changed("config") && !mta.Exists(f.config) {
 		return config.Default(), nil
 	}
-	return readConfig(f.config, cmd.ErrOrStderr())
+	return readConfig(config.Loader{}, f.config, cmd.ErrOrStderr())
+}
+
+// loadForKeys is load where the name of our mail system does not matter: set-up
+// finds one for a host whose own has no dot.
+func (f *keyFlags) loadForKeys(cmd *cobra.Command) (*config.Config, error) {
+	if !cmd.Flags().Changed("config") && !mta.Exists(f.config) {
+		return config.Default(), nil
+	}
+	return readConfig(config.Loader{Hostname: func() (string, error) { return noName, nil }}, f.config, cmd.ErrOrStderr())
 }
 
 // folder is the key folder: the flag's, else the configuration's.
@@ -37,7 +46,7 @@ func (f *keyFlags) folder(cmd *cobra.Command) (string, error) {
 	if f.dir != "" {
 		return f.dir, nil
 	}
-	cfg, err := f.load(cmd)
+	cfg, err := f.loadForKeys(cmd)
 	if err != nil {
 		return "", err
 	}
@@ -55,7 +64,7 @@ func (f *keyFlags) adminSocket() string {
 // open loads the keys of the named domain, or of all configured ones, and the
 // configuration that says where they are.
 func (f *keyFlags) open(cmd *cobra.Command, args []string) (*keys.Store, []keys.Problem, *config.Config, error) {
-	cfg, err := f.load(cmd)
+	cfg, err := f.loadForKeys(cmd)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -119,8 +128,8 @@ func printJSON(cmd *cobra.Command, v any) error {
 }
 
 // readConfig loads the file at path and prints every problem.
-func readConfig(path string, stderr io.Writer) (*config.Config, error) {
-	cfg, problems := config.Load(path)
+func readConfig(l config.Loader, path string, stderr io.Writer) (*config.Config, error) {
+	cfg, problems := l.Load(path)
 	for _, p := range inspect.Problems(problems, nil) {
 		problem.Print(stderr, p)
 	}

@@ -35,10 +35,13 @@ func TestScripts(t *testing.T) {
 			"usage":  exits(exitUsage),
 		},
 		Condition: func(cond string) (bool, error) {
-			if cond != "configured" {
-				return false, fmt.Errorf("unknown condition %q", cond)
+			switch cond {
+			case "configured":
+				return mta.Exists(defaultConfig), nil
+			case "root":
+				return os.Geteuid() == 0, nil
 			}
-			return mta.Exists(defaultConfig), nil
+			return false, fmt.Errorf("unknown condition %q", cond)
 		},
 	})
 }

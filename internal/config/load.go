@@ -73,7 +73,7 @@ func (l Loader) authservID(d *decoder, c *Config) {
 	}
 	id, err := l.HostID()
 	if err != nil {
-		d.failAt("authserv_id", "authserv_id is not set, and "+err.Error(), hint)
+		d.failAt("authserv_id", "authserv_id is not set, and "+err.Error(), hint+"; next: sealmilter setup postfix --domain YOUR.DOMAIN does it")
 		return
 	}
 	c.AuthservID = id

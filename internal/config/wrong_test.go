@@ -53,7 +53,7 @@ func TestWrong(t *testing.T) {
 }
 
 func TestHostname(t *testing.T) {
-	const hint = "\n  hint: set authserv_id to the name of your mail system, such as mail.example.com\n"
+	const hint = "\n  hint: set authserv_id to the name of your mail system, such as mail.example.com; next: sealmilter setup postfix --domain YOUR.DOMAIN does it\n"
 	for _, tt := range []struct {
 		name, host string
 		err        error

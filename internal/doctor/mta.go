@@ -50,7 +50,7 @@ func Reached(t Target, asUser bool, err error) Finding {
 		f.Paste = "namei -l " + t.Addr + "   # shows which folder or file refuses"
 	case t.Chroot != "" && filepath.IsAbs(strings.TrimPrefix(t.Text, "unix:")) && strings.Contains(text, "no such file"):
 		f.Want = t.Service + " is chrooted to " + t.Chroot + ": listen below it, and give Postfix the path relative to it"
-		f.Paste = "listen: [\"unix:" + filepath.Join(t.Chroot, "sealmilter/milter.sock") + "\"]   # milter.yaml; main.cf: unix:sealmilter/milter.sock"
+		f.Paste = "sealmilter setup postfix --domain YOUR.DOMAIN   # listens at " + filepath.Join(t.Chroot, "sealmilter/milter.sock") + ", main.cf has unix:sealmilter/milter.sock"
 	case t.Service != "sendmail" && strings.Contains(text, "no such file"):
 		f.Want = "the socket, which set-up has systemd open in Postfix's queue when Postfix is newer here than sealmilter"
 		instance := ""

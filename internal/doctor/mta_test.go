@@ -202,5 +202,5 @@ func TestReached(t *testing.T) {
 		Reached(tg, true, errors.New("dial unix /run/s: connect: no such file or directory")),
 		Reached(tg, true, errors.New("connection refused")),
 		Reached(Target{Socket: tg.Socket, Text: "unix:s", User: "postfix", Chroot: "/var/spool/postfix", Service: "smtpd"}, true, errors.New("no such file or directory")),
-	}, "WARN socket unix:/run/s: was not tried\nFAIL socket unix:/run/s: does not reach | namei\nFAIL socket unix:/run/s: does not reach | listen:\nFAIL socket unix:/run/s: does not reach | systemctl\nFAIL socket unix:s: does not reach | sealmilter setup postfix")
+	}, "WARN socket unix:/run/s: was not tried\nFAIL socket unix:/run/s: does not reach | namei\nFAIL socket unix:/run/s: does not reach | sealmilter setup postfix\nFAIL socket unix:/run/s: does not reach | systemctl\nFAIL socket unix:s: does not reach | sealmilter setup postfix")
 }

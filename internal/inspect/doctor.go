@@ -134,6 +134,14 @@ func joinAddrs(list []netip.Addr) string {
 	return strings.Join(words, ", ")
 }
 
+// mtaWord is set-up's name of the MTA.
+func mtaWord(cfg *config.Config) string {
+	if _, postfix := mta.FindPostconf(); cfg.MTA == "sendmail" || cfg.MTA == "auto" && !postfix && mta.Exists(sendmailCF) {
+		return "sendmail"
+	}
+	return "postfix"
+}
+
 // loadKeys fills in the keys of the domain and says what is wrong with them.
 func loadKeys(cfg *config.Config, d *doctor.Domain) []doctor.Finding {
 	var all []doctor.Finding
@@ -141,7 +149,7 @@ func loadKeys(cfg *config.Config, d *doctor.Domain) []doctor.Finding {
 	picked, sdid, err := store.Pick(d.Name)
 	if errors.Is(err, keys.ErrNotListed) {
 		all = append(all, doctor.Finding{Level: doctor.Fail, Check: "config", Subject: d.Name, Message: "is not in sign.domains, so that its mail is not signed",
-			Want: "the domain in milter.yaml", Paste: "sign: {domains: [" + d.Name + "]}"})
+			Want: "the domain in sign.domains of milter.yaml, which set-up puts there", Paste: "sealmilter setup " + mtaWord(cfg) + " --domain " + d.Name})
 		alone := *cfg
 		alone.Sign.Domains = []config.SignDomain{{Name: d.Name, Subdomains: true}}
 		store, problems = Keys(&alone)
