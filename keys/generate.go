@@ -31,7 +31,7 @@ var ErrExists = errors.New("there is a key of that name already")
 // Generate makes an RSA and an Ed25519 key for domain, in that order, and puts
 // them into dir/<domain>/<selector>.pem: PKCS#8, mode 0600, both or none.
 // A key appears under its name only when it is complete and on disk, and an
-// existing file is never touched. Missing folders are made with mode 0700. What
+// existing file is never touched. Keys that are made beside others wait, see Waits. Missing folders are made with mode 0700. What
 // is made belongs to the caller: root calls this as the daemon's user.
 func Generate(dir, domain string, o GenerateOptions) ([]*Key, error) {
 	now := time.Now
@@ -65,6 +65,10 @@ func Generate(dir, domain string, o GenerateOptions) ([]*Key, error) {
 			return nil, fmt.Errorf("%s: %w", w.path(selector), ErrExists)
 		}
 	}
+	beside, err := w.besides()
+	if err != nil {
+		return nil, err
+	}
 	rsaKey, err := rsa.GenerateKey(rand.Reader, o.Bits)
 	if err != nil {
 		return nil, fmt.Errorf("make an RSA key: %w", err)
@@ -76,11 +80,17 @@ func Generate(dir, domain string, o GenerateOptions) ([]*Key, error) {
 	var made []*Key
 	for i, private := range []crypto.Signer{rsaKey, edKey} {
 		k, err := newKey(domain, selectors[i], w.path(selectors[i]), created, private)
+		if err == nil && beside {
+			k.waits, err = true, w.hold(selectors[i])
+		}
 		if err == nil {
 			err = w.write(selectors[i], private)
 		}
 		if err != nil {
 			w.undo(made)
+			if beside {
+				_ = w.root.Remove(filepath.Join(domain, selectors[i]+waitExt))
+			}
 			return nil, err
 		}
 		made = append(made, k)
@@ -156,6 +166,9 @@ func (w *safe) write(selector string, private crypto.Signer) (err error) {
 func (w *safe) undo(made []*Key) {
 	for _, k := range made {
 		_ = w.root.Remove(w.file(k.Selector))
+		if k.waits {
+			_ = w.root.Remove(filepath.Join(w.domain, k.Selector+waitExt))
+		}
 	}
 }
 

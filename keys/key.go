@@ -7,7 +7,9 @@
 // is opaque: it signs, and it prints as selector._domainkey.domain, never more.
 //
 // The package deliberately asks no DNS, knows no mail and no configuration
-// file, and never deletes or overwrites a key.
+// file, and never deletes or overwrites a key. A key that is made beside others
+// waits with a file of its own, SELECTOR.waiting, until somebody says that the DNS has
+// shown it (Shown).
 package keys
 
 import (
@@ -41,6 +43,7 @@ type Key struct {
 
 	path    string
 	created time.Time
+	waits   bool // see waitExt
 	public  crypto.PublicKey
 	sign    func(rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error)
 }

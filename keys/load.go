@@ -35,6 +35,8 @@ type DomainSpec struct {
 	Selectors []string
 	// Subdomains lets the domain's keys sign for author domains below it.
 	Subdomains bool
+	// Unpublished has new keys sign before the DNS has shown them.
+	Unpublished bool
 	// Single: one key signs, RSA before Ed25519, the newest first. Amazon SES
 	// refuses a message with two DKIM-Signature fields.
 	Single bool
@@ -133,7 +135,7 @@ func (l *loader) domain(spec DomainSpec, dirGone bool) *entry {
 		e.broken = l.report(Problem{Path: l.dir, Domain: spec.Name, Severity: Error, Message: err.Error()})
 		return e
 	}
-	selectors, strays, err := l.listFolder(spec.Name)
+	selectors, strays, waiting, err := l.listFolder(spec.Name)
 	switch {
 	case dirGone:
 		// Nobody retires all keys by removing the folder while the daemon
@@ -161,6 +163,7 @@ func (l *loader) domain(spec DomainSpec, dirGone bool) *entry {
 	for _, selector := range selectors {
 		k, p := l.key(spec.Name, selector, filepath.Join(folder, selector+keyExt))
 		if k != nil {
+			k.waits = slices.Contains(waiting, selector)
 			e.keys = append(e.keys, k)
 		} else if e.broken == nil {
 			e.broken = p
@@ -198,16 +201,16 @@ func (l *loader) listed(e *entry, present []string, folder string) []string {
 	return found
 }
 
-// listFolder returns the selectors of the key files of a domain, and the names of
-// OpenDKIM's key files, which only need another name. Names that begin with a
+// listFolder returns the selectors of the key files of a domain, the names of
+// OpenDKIM's key files, which only need another name, and the selectors that wait. Names that begin with a
 // dot are Generate's unfinished files and editors' copies.
-func (l *loader) listFolder(domain string) (selectors, strays []string, err error) {
+func (l *loader) listFolder(domain string) (selectors, strays, waiting []string, err error) {
 	if l.rootErr != nil {
-		return nil, nil, l.rootErr
+		return nil, nil, nil, l.rootErr
 	}
 	f, err := l.root.OpenFile(domain, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	defer f.Close()
 	if info, err := f.Stat(); err == nil {
@@ -215,7 +218,7 @@ func (l *loader) listFolder(domain string) (selectors, strays []string, err erro
 	}
 	entries, err := f.ReadDir(-1)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	for _, d := range entries {
@@ -224,11 +227,13 @@ func (l *loader) listFolder(domain string) (selectors, strays []string, err erro
 		case strings.HasPrefix(name, "."):
 		case strings.HasSuffix(name, keyExt):
 			selectors = append(selectors, strings.TrimSuffix(name, keyExt))
+		case strings.HasSuffix(name, waitExt):
+			waiting = append(waiting, strings.TrimSuffix(name, waitExt))
 		case strings.HasSuffix(name, ".private"):
 			strays = append(strays, name)
 		}
 	}
-	return selectors, strays, nil
+	return selectors, strays, waiting, nil
 }
 
 // key loads one file. Without a key it returns the first problem that forbids

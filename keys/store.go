@@ -142,7 +142,7 @@ func (e *entry) choose() {
 	})
 	e.active = nil
 	seen := map[string]bool{}
-	for _, k := range e.keys {
+	for _, k := range e.ready() {
 		if listed := e.spec.Selectors; len(listed) > 0 {
 			if !slices.Contains(listed, k.Selector) {
 				continue

@@ -64,7 +64,10 @@ func printChecked(out, stderr io.Writer, r *inspect.Checked, quiet bool) {
 	}
 	for _, k := range r.Keys {
 		state := "signs"
-		if !k.Signs {
+		switch {
+		case k.Waits && !k.Signs:
+			state = "waits for the DNS"
+		case !k.Signs:
 			state = "older, does not sign"
 		}
 		fmt.Fprintf(out, "# key %s._domainkey.%s: %s, %d bits, %s, proof: %s\n", plain.Text(k.Selector), plain.Text(k.Domain), k.Algorithm, k.Bits, state, plain.Text(k.Proof))

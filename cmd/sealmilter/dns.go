@@ -41,6 +41,11 @@ keys, and SPF and DMARC records as advice. Forms: plain (for a web panel), bind
 			if err != nil {
 				return problem.ErrShown
 			}
+			for _, k := range store.Waiting() {
+				if k.Domain == sdid {
+					picked = append(picked, k)
+				}
+			}
 			records := publish.Publication{Domain: sdid, Keys: picked, Egress: cfg.Egress, ViaSES: cfg.Sign.ViaSES()}.Records()
 			if asJSON {
 				return printJSON(cmd, records)

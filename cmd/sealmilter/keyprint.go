@@ -26,6 +26,8 @@ func writeKeyTable(w io.Writer, all []admin.Key, bad int) error {
 		sign := "no"
 		if k.Signs {
 			sign = "yes"
+		} else if k.Waits {
+			sign = "waits for the DNS"
 		}
 		fmt.Fprintf(tw, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", plain.Args([]any{k.Domain, k.Selector, k.Algorithm, k.Bits, k.Created, sign, k.Proof, k.Path})...)
 	}

@@ -109,6 +109,8 @@ func printStatus(w io.Writer, r *admin.Status) error {
 		sign := "no"
 		if k.Signs {
 			sign = "yes"
+		} else if k.Waits {
+			sign = "waits for the DNS"
 		}
 		fmt.Fprintf(tw, "%s._domainkey.%s\t%s\t%s\t%s\n", plain.Args([]any{k.Selector, k.Domain, k.Algorithm, sign, k.Proof})...)
 	}

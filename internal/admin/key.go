@@ -24,6 +24,7 @@ type Key struct {
 	Created   string `json:"created"`
 	Path      string `json:"path"`
 	Signs     bool   `json:"signs"`
+	Waits     bool   `json:"waits_for_dns,omitempty"` // made beside others, and not seen in the DNS yet
 	Proof     string `json:"proof,omitempty"`
 }
 
@@ -33,7 +34,7 @@ func Describe(list []*keys.Key) []Key {
 	for _, k := range list {
 		out = append(out, Key{
 			Domain: k.Domain, Selector: k.Selector, Algorithm: k.Algorithm(), Bits: k.Bits(),
-			Created: k.Created().UTC().Format("2006-01-02"), Path: k.Path(),
+			Created: k.Created().UTC().Format("2006-01-02"), Path: k.Path(), Waits: k.Waits(),
 		})
 	}
 	return out

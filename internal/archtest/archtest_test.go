@@ -62,7 +62,7 @@ var rooms = []room{
 		"a report can be made again from the message's text and a zone"},
 	{"internal/admin", "internal/problem keys", "", "the answers of a daemon do not depend on how it runs"},
 	{"internal/service", `internal/config internal/assemble internal/admin internal/inspect internal/proof internal/dnsclient internal/socket
-		internal/telemetry internal/problem internal/observe internal/transaction milter auth keys`, "", "nothing is decided in it"},
+		internal/telemetry internal/problem internal/observe internal/transaction internal/asuser milter auth keys keys/publish`, "", "nothing is decided in it"},
 
 	{"internal/setup", `internal/admin internal/config internal/config/edit internal/assemble internal/inspect internal/proof internal/postfix internal/sendmail
 		internal/filing internal/socket internal/asuser internal/child internal/mta internal/secondopinion internal/problem internal/plain internal/wholefile

@@ -119,7 +119,7 @@ func KeysAs(uid, gid int, cfg *config.Config) (store *keys.Store, problems []key
 func domainSpecs(cfg *config.Config) []keys.DomainSpec {
 	specs := make([]keys.DomainSpec, 0, len(cfg.Sign.Domains))
 	for _, d := range cfg.Sign.Domains {
-		specs = append(specs, keys.DomainSpec{Name: d.Name, Selectors: d.Selectors, Subdomains: d.Subdomains, Single: cfg.Sign.ViaSES()})
+		specs = append(specs, keys.DomainSpec{Name: d.Name, Selectors: d.Selectors, Subdomains: d.Subdomains, Unpublished: !cfg.Sign.RequirePublished, Single: cfg.Sign.ViaSES()})
 	}
 	return specs
 }

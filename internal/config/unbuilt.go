@@ -11,7 +11,6 @@ func (c *Config) Unbuilt() []string {
 		set  bool
 		name string
 	}{
-		{c.Sign.RequirePublished && len(c.Sign.Domains) > 0, "sign.require_published (acts as false)"},
 		{c.Sign.RSA == "openssl", "sign.rsa: openssl"},
 		{c.Sign.DomainsFrom != (DomainsFrom{}), "sign.domains_from"},
 		{some(c.Sign.Senders), "sign.senders"},

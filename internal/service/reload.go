@@ -14,7 +14,7 @@ import (
 
 // use makes r what is in force, for all but the server.
 func (s *service) use(r *running, problems config.Problems) []problem.Problem {
-	s.now = r
+	s.now, r.problems = r, problems
 	for _, p := range r.trouble {
 		level := slog.LevelWarn
 		if p.Severity == keys.Error {
@@ -65,6 +65,19 @@ func (s *service) reload() admin.Reload {
 	s.log.Info("reloaded", "config", s.Config, "keys", len(r.store.All()))
 	_, waiting := withoutKey(r.store)
 	return admin.Reload{OK: true, Waiting: waiting, Problems: trouble}
+}
+
+// rekey reads the keys again, with the configuration that is in use.
+func (s *service) rekey() {
+	r, err := build(s.now.cfg, s.now, s.log, s.metrics, s.observer)
+	if err != nil {
+		s.log.Error("keys cannot be read again: the old ones stay in use", "err", err)
+		return
+	}
+	r.path, r.degraded = s.now.path, s.now.degraded
+	s.use(r, s.now.problems)
+	s.server.Swap(r.setup)
+	s.parts.reload(r)
 }
 
 func (s *service) reloadFailed(problems []problem.Problem) admin.Reload {

@@ -17,6 +17,7 @@ import (
 // replaces, as a whole. It is not changed once it is built.
 type running struct {
 	cfg      *config.Config
+	problems config.Problems
 	path     string // the file that it was read from
 	degraded bool   // ... is not the one that was asked for
 	store    *keys.Store

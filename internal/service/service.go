@@ -144,7 +144,7 @@ func (s *service) startParts(r *running) error {
 	if err != nil {
 		return err
 	}
-	list := append(s.observing, m, s.adminPart(r.cfg.Admin), s.provingPart(), s.watchdogPart())
+	list := append(s.observing, m, s.adminPart(r.cfg.Admin), s.provingPart(), s.publicationPart(), s.watchdogPart())
 	for i := range s.Extra {
 		list = append(list, &s.Extra[i])
 	}
@@ -165,6 +165,8 @@ func (s *service) wait(ctx context.Context) {
 			return
 		case done := <-s.state.reloads:
 			done <- s.reload()
+		case <-s.state.rekeys:
+			s.rekey()
 		case sig := <-s.Signals:
 			if sig == syscall.SIGHUP {
 				s.reload()

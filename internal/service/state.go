@@ -26,6 +26,7 @@ type state struct {
 
 	// reloads reach the goroutine that serves the signals; stopping ends the wait.
 	reloads  chan chan admin.Reload
+	rekeys   chan struct{} // as reloads, for the keys alone
 	stopping chan struct{}
 }
 
@@ -35,7 +36,7 @@ func newState(o Options, counters func() map[string]float64) *state {
 		report: admin.Status{Version: o.Version, PID: os.Getpid(), Started: o.Now(), Config: o.Config,
 			Listeners: []string{}, Keys: []admin.Key{}, Keyless: []string{}, Waiting: []string{}, Problems: []problem.Problem{}},
 		proofs:  map[string]string{},
-		reloads: make(chan chan admin.Reload), stopping: make(chan struct{}),
+		reloads: make(chan chan admin.Reload), rekeys: make(chan struct{}), stopping: make(chan struct{}),
 	}
 }
 
