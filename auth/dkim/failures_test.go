@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/sealmilter/sealmilter/auth/header"
 )
 
 const (
@@ -71,6 +73,7 @@ func TestFailures(t *testing.T) {
 		{name: "s= label too long", tags: []string{"s=sel", "s=" + strings.Repeat("x", 64)}, status: Neutral, err: ErrSyntax},
 		{name: "h= is empty", tags: []string{"h=from:to:subject", "h="}, status: Neutral, err: ErrSyntax},
 		{name: "h= has an empty name", tags: []string{"h=from:to:subject", "h=from::to"}, status: Neutral, err: ErrSyntax},
+		{name: "h= has a thousand names", tags: []string{"h=from:to:subject", "h=from" + strings.Repeat(":x", 999)}, status: Pass},
 		{name: "h= has a thousand names and one", tags: []string{"h=from:to:subject", "h=from" + strings.Repeat(":x", 1000)}, status: Neutral, err: ErrSyntax},
 		{name: "h= folded, any case", tags: []string{"h=from:to:subject", "h=FROM :\r\n\t To: Subject"}, status: Pass},
 		{name: "from not signed", tags: []string{"h=from:", "h=x-from:"}, status: PermError, err: ErrFromNotSigned},
@@ -82,9 +85,11 @@ func TestFailures(t *testing.T) {
 		{name: "i= ends like d=", tags: []string{"i=@example.com", "i=@notexample.com"}, status: PermError, err: ErrDomainMismatch},
 		{name: "i= without @", tags: []string{"i=@example.com", "i=example.com"}, status: Neutral, err: ErrSyntax},
 		{name: "i= quoted-printable and folded", tags: []string{"i=@example.com", "i=jo=\r\n 40e=40\r\n ex=61mple.com"}, status: Pass},
+		{name: "i= quoted-printable to its end", tags: []string{"i=@example.com", "i=@example.co=6D"}, status: Pass},
 		{name: "i= broken quoted-printable", tags: []string{"i=@example.com", "i==4@example.com"}, status: Neutral, err: ErrSyntax},
 		{name: "i= in utf-8 (RFC 8616)", tags: []string{"i=@example.com", "i=조@example.com"}, status: Pass},
-		{name: "i= too long", tags: []string{"i=@example.com", "i=" + strings.Repeat("x", 1000) + "@example.com"}, status: Neutral, err: ErrSyntax},
+		{name: "i= as long as it may be", tags: []string{"i=@example.com", "i=" + strings.Repeat("x", 1000-len("@example.com")) + "@example.com"}, status: Pass},
+		{name: "i= too long", tags: []string{"i=@example.com", "i=" + strings.Repeat("x", 1001-len("@example.com")) + "@example.com"}, status: Neutral, err: ErrSyntax},
 		{name: "expired", tags: []string{"v=1;", fmt.Sprintf("v=1; x=%d;", now-1)}, status: PermError, err: ErrExpired},
 		{name: "not yet expired", tags: []string{"v=1;", fmt.Sprintf("v=1; t=%d; x=%d;", now-5, now)}, status: Pass},
 		{name: "x= is not after t=", tags: []string{"v=1;", fmt.Sprintf("v=1; t=%d; x=%d;", now-5, now-5)}, status: Neutral, err: ErrSyntax},
@@ -147,6 +152,7 @@ func TestFailures(t *testing.T) {
 		{name: "second subject on top", after: []string{"From: Joe", "Subject: no\r\nFrom: Joe"}, status: Policy, err: ErrDuplicates},
 		{name: "second subject, a control character in its name", after: []string{"From: Joe", "Sub\x01ject: no\r\nFrom: Joe"}, status: Policy, err: ErrDuplicates},
 		{name: "second subject, behind a bare CR", after: []string{"From: Joe", "X: y\rSubject: no\r\nFrom: Joe"}, status: Policy, err: ErrDuplicates},
+		{name: "second subject, behind a bare CR and another field", after: []string{"From: Joe", "X: y\rX-Y: z\rSubject: no\r\nFrom: Joe"}, status: Policy, err: ErrDuplicates},
 		{name: "subject in a fold", after: []string{"From: Joe", "X: y\r\n Subject: no\r\nFrom: Joe"}, status: Pass},
 		{name: "second content-type, signed", tags: []string{"h=from:", "h=content-type:from:"}, after: []string{"From: Joe", "Content-Type: text/html\r\nFrom: Joe"}, status: Policy, err: ErrDuplicates},
 		{name: "second content-type, not signed", after: []string{"From: Joe", "Content-Type: text/html\r\nFrom: Joe"}, status: Pass},
@@ -177,5 +183,30 @@ func TestFailures(t *testing.T) {
 				t.Errorf("testing is %v", got[0].Testing)
 			}
 		})
+	}
+}
+
+// TestReportedAlgorithm: a report names the a= of a signature that was not
+// tried, too, when it is a word that can stand there (RFC 6376 §3.5 a=).
+func TestReportedAlgorithm(t *testing.T) {
+	word := strings.Repeat("x", 40)
+	for a, want := range map[string]string{
+		"rsa-sha1": "rsa-sha1", "DSA-SHA512": "dsa-sha512", word: word, word + "x": "", "rsa_sha256": "", "rsa sha256": "", "": "",
+	} {
+		got := verify(t, zone(t, plainName, record(t, rsaKey(t))), header.Fields{{Name: fieldName, Value: " a=" + a}}, "")
+		if len(got) != 1 || got[0].Algorithm != want {
+			t.Errorf("a=%s: %+v, want %q", a, got, want)
+		}
+	}
+}
+
+// TestFieldLength: a field of 64 KiB is read, one byte more is not.
+func TestFieldLength(t *testing.T) {
+	for length, want := range map[int]error{64 << 10: ErrMissingTag, 64<<10 + 1: ErrSyntax} {
+		value := " v=1; n="
+		value += strings.Repeat("x", length-len(value))
+		if _, err := parseSignature(header.Field{Name: fieldName, Value: value}, 0); !errors.Is(err, want) {
+			t.Errorf("%d bytes: %v, want %v", length, err, want)
+		}
 	}
 }

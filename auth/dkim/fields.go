@@ -38,7 +38,7 @@ func duplicated(shown map[string]int, names []string) error {
 		signed[n]++
 	}
 	for _, n := range names {
-		if have := shown[n]; have > 1 && have > signed[n] {
+		if have := shown[n]; have > signed[n] {
 			return fmt.Errorf("%w: %s %d times, signed %d", ErrDuplicates, dkimsig.Short(n), have, signed[n])
 		}
 	}

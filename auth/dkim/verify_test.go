@@ -22,7 +22,7 @@ func TestKeySizes(t *testing.T) {
 		bits   int
 		status Status
 		err    error
-	}{{512, PermError, ErrKeyTooShort}, {1023, PermError, ErrKeyTooShort}, {1024, Pass, nil}, {4097, Policy, ErrKeyTooLong}} {
+	}{{512, PermError, ErrKeyTooShort}, {1023, PermError, ErrKeyTooShort}, {1024, Pass, nil}, {4096, Fail, ErrSignature}, {4097, Policy, ErrKeyTooLong}} {
 		t.Run(fmt.Sprint(tt.bits), func(t *testing.T) {
 			h, body := message(plainText)
 			key := rsaKey(t)
@@ -170,7 +170,7 @@ func TestChoice(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			chosen, rest := choose(h, tt.authors, tt.limit)
-			if fmt.Sprint(chosen) != tt.want || len(chosen)+len(rest) != len(h) {
+			if fmt.Sprint(chosen) != tt.want || len(chosen)+len(rest) != len(h) || !slices.IsSorted(rest) {
 				t.Errorf("%v and %v, want %s", chosen, rest, tt.want)
 			}
 		})
@@ -208,17 +208,17 @@ func TestThousandsOfSignatures(t *testing.T) {
 func TestSignaturesOfUnicodeDomains(t *testing.T) {
 	field := func(d string) header.Field { return header.Field{Name: fieldName, Value: " v=1; d=" + d} }
 	var many header.Fields
-	for i := range maxConverted - 1 {
-		many = append(many, field(fmt.Sprintf("bücher%d.example", i)))
+	for i := range 50 - 1 { // U+0080 is in no domain name, which takes a conversion to know
+		many = append(many, field(fmt.Sprintf("\u0080%d.example", i)))
 	}
 	for name, tc := range map[string]struct {
 		more []header.Field
 		want int // place of the author's, -1 for none
 	}{
-		"ASCII":                   {[]header.Field{field("bücher.example"), field("grün.example"), field("xn--bcher-kva.example")}, maxConverted - 1},
-		"the last converted":      {[]header.Field{field("grün.example"), field("xn--bcher-kva.example")}, maxConverted},
+		"ASCII":                   {[]header.Field{field("bücher.example"), field("grün.example"), field("xn--bcher-kva.example")}, 50 - 1},
+		"the last converted":      {[]header.Field{field("grün.example"), field("xn--bcher-kva.example")}, 50},
 		"beyond the limit":        {[]header.Field{field("grün.example"), field("bücher.example")}, -1},
-		"ASCII, beyond the limit": {[]header.Field{field("grün.example"), field("grün.example"), field("xn--bcher-kva.example")}, maxConverted + 1},
+		"ASCII, beyond the limit": {[]header.Field{field("grün.example"), field("grün.example"), field("xn--bcher-kva.example")}, 50 + 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := append(slices.Clone(many), tc.more...)

@@ -118,6 +118,8 @@ var evaluateCases = map[string]evaluateCase{
 	"lame author, sp":                       {"lame.example.com", "", "temperror none@example.com", []string{"example.com p=reject; sp=none", "_dmarc.lame.example.com TXT !servfail"}, ""},
 	"lame author, t=y":                      {"lame.example.com", "", "temperror quarantine@example.com", []string{"example.com p=reject; t=y", "_dmarc.lame.example.com TXT !servfail"}, ""},
 	"lame author, psd=n between":            {"lame.a.example.com", "", "temperror none@a.example.com", []string{"example.com p=reject", "a.example.com p=none; psd=n", "_dmarc.lame.a.example.com TXT !servfail"}, ""},
+	"lame author, plain record between":     {"lame.a.example.com", "", "temperror reject@example.com", []string{"example.com p=reject", "a.example.com p=none", "_dmarc.lame.a.example.com TXT !servfail"}, ""},
+	"lame author, PSD's record":             {"lame.b.example", "", "temperror reject@b.example", []string{"example p=none", "b.example p=reject; psd=y", "_dmarc.lame.b.example TXT !servfail"}, ""},
 	"lame author, unusable record":          {"lame.example.com", "", "temperror @", []string{"example.com sp=reject", "_dmarc.lame.example.com TXT !servfail"}, ""},
 	"lame author, others pass":              {"lame.example.com", "spf:example.net dkim:other.com", "temperror reject@example.com", []string{"example.com p=reject", "_dmarc.lame.example.com TXT !servfail"}, ""},
 	"lame author, undecided as well":        {"lame.example.com", "spf?:lame.example.com", "temperror reject@example.com", []string{"example.com p=reject", "_dmarc.lame.example.com TXT !servfail"}, ""},
@@ -255,12 +257,35 @@ func TestIdentifierLimit(t *testing.T) {
 	if got.Status != Fail || got.Err != errTooMany {
 		t.Errorf("%s (%v)", brief(got), got.Err)
 	}
-	if n := len(asked(z)); n != 2+maxIdentifiers+1 {
+	// The author's walk of two names, ten identifiers, and d.example.com once.
+	if n := len(asked(z)); n != 2+10+1 {
 		t.Errorf("%d questions", n)
 	}
 	list = append(list, Identifier{"dkim", "example.com", false})
 	if got := (&Evaluator{Resolver: z, MaxIdentifiers: 1}).Evaluate(t.Context(), "example.com", list); got.Status != Pass {
 		t.Errorf("%s (%v)", brief(got), got.Err)
+	}
+}
+
+// TestSpentQuestions: a message that spends its questions on the walks of its
+// own identifiers has failed. The limit is ours and no failure of the DNS, which
+// would leave the verdict open (RFC 9989 §5.3.6).
+func TestSpentQuestions(t *testing.T) {
+	for questions, left := range []string{"no policy", "no walk for the author", "no walk for the identifier"} {
+		for _, id := range []string{"dkim:a.example.com", "spf?:a.example.com"} {
+			z := resolve.NewBudget(zone(t, "example.com p=reject"), questions)
+			got := (&Evaluator{Resolver: z}).Evaluate(t.Context(), "example.com", ids(id))
+			if questions == 0 {
+				// What the policy would be, no identifier of the message decides.
+				if got.Status != TempError {
+					t.Errorf("%s, %s: %s (%v)", left, id, brief(got), got.Err)
+				}
+				continue
+			}
+			if got.Status != Fail || got.Policy != PolicyReject || errors.Is(got.Err, resolve.ErrBudget) {
+				t.Errorf("%s, %s: %s (%v), want a failure", left, id, brief(got), got.Err)
+			}
+		}
 	}
 }
 
@@ -287,6 +312,9 @@ func TestEvaluateAll(t *testing.T) {
 		"a sure quarantine counts":                {"slow.example quar.example", "", "quar.example", "fail quarantine@quar.example", ""},
 		"permerror before none":                   {"evil.test broken.example", "", "broken.example", "permerror @broken.example", ""},
 		"the same domain twice is one":            {"quar.example QUAR.example.", "dkim:quar.example", "quar.example", "pass quarantine@quar.example dkim:quar.example", ""},
+		"one domain six times is one":             {"quar.example QUAR.example. quar.example Quar.example QUAR.EXAMPLE quar.example", "dkim:quar.example", "quar.example", "pass quarantine@quar.example dkim:quar.example", ""},
+		"identifiers in any form":                 {"reject.example quar.example", "dkim:REJECT.example. spf:Quar.Example", "reject.example", "pass reject@reject.example dkim:reject.example", ""},
+		"five may pass":                           {"reject.example b.reject.example c.reject.example d.reject.example e.reject.example", "dkim:reject.example", "reject.example", "pass reject@reject.example dkim:reject.example", ""},
 		"five are evaluated":                      {"a.test b.test c.test d.test reject.example", "", "reject.example", "fail reject@reject.example", ""},
 		"six are a failure":                       {"a.test b.test c.test d.test e.test f.test", "", "a.test", "fail quarantine@", "6 author domains, limit 5"},
 		"six that would pass, too":                {"reject.example b.reject.example c.reject.example d.reject.example e.reject.example f.reject.example", "dkim:reject.example", "reject.example", "fail quarantine@reject.example", "limit 5"},

@@ -116,6 +116,21 @@ func TestOrgDomain(t *testing.T) {
 	}
 }
 
+// TestOrgDomainOfResult: what is told of a message is the author's, and nothing
+// where the walk was not needed or not finished.
+func TestOrgDomainOfResult(t *testing.T) {
+	for author, want := range map[string]string{
+		"a.example.com":      "example.com", // a walk to its end found the policy
+		"mail.example.com":   "",            // its own record was enough
+		"a.mail.example.com": "",            // with psd=n below it, but nobody answers in between
+	} {
+		z := zone(t, "example.com p=none", "mail.example.com p=none; psd=n", "_dmarc.a.mail.example.com TXT !servfail")
+		if got := (&Evaluator{Resolver: z}).Evaluate(t.Context(), author, nil); got.OrgDomain != want {
+			t.Errorf("%s: %q (%v), want %q", author, got.OrgDomain, got.Err, want)
+		}
+	}
+}
+
 func FuzzWalk(f *testing.F) {
 	f.Add("a.b.c.d.e.f.g.h.i.example", "c.d.e", byte(3))
 	f.Add("com", "", byte(0))

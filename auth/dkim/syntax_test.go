@@ -1,0 +1,31 @@
+package dkim
+
+import "testing"
+
+// TestQuotedPrintable: RFC 6376 §2.11. What stands for itself is %x21-3A, %x3C
+// and %x3E-7E; "=" and two digits may stand anywhere, also at the end.
+func TestQuotedPrintable(t *testing.T) {
+	for in, want := range map[string]string{
+		"": "", "plain@example.com": "plain@example.com", "=41": "A", "a=3D": "a=", "=3d=3D": "==", "x=00y": "x\x00y", "=EC=A1=B0": "조", "조": "조",
+	} {
+		if got, ok := decodeQP(in); !ok || got != want {
+			t.Errorf("decodeQP(%q) = %q, %v, want %q", in, got, ok, want)
+		}
+	}
+	for _, in := range []string{"=", "a=", "=4", "a=4", "=4x", "=x4", "==41", "=+1", "= 1"} {
+		if got, ok := decodeQP(in); ok || got != "" {
+			t.Errorf("decodeQP(%q) = %q, %v, want nothing", in, got, ok)
+		}
+	}
+	for in, want := range map[string]string{
+		"!:<>~": "!:<>~", " ": "=20", "\x7f": "=7F", ";": "=3B", "=": "=3D", "\x00\x1f": "=00=1F", "조": "=EC=A1=B0",
+	} {
+		got := encodeQP(in)
+		if got != want {
+			t.Errorf("encodeQP(%q) = %q, want %q", in, got, want)
+		}
+		if back, ok := decodeQP(got); !ok || back != in {
+			t.Errorf("%q comes back as %q", in, back)
+		}
+	}
+}
