@@ -134,6 +134,40 @@ func TestOriginOfRelayedMail(t *testing.T) {
 	}
 }
 
+// TestHeaders: what Headers takes is what DKIM, the author and the marks of
+// indirect mail are read from; a From field that an MTA may hide is not called
+// missing.
+func TestHeaders(t *testing.T) {
+	a := &Authenticator{Resolver: resolve.MustZone(spoofZone), DKIM: true, DMARC: true, Questions: 120, Timeout: 10 * time.Second, MaxSignatures: 8}
+	for name, tc := range map[string]struct {
+		hidden   bool
+		header   string
+		author   string
+		domains  []string
+		indirect string
+	}{
+		"a From field":                   {false, "From: ceo@bank.example", "", []string{"bank.example"}, ""},
+		"a From field behind the hidden": {true, "From: ceo@bank.example", "", []string{"bank.example"}, ""},
+		"none":                           {false, "To: ceo@bank.example", "no From field", nil, ""},
+		"none, the first is hidden":      {true, "To: ceo@bank.example", "no From field among those that this MTA shows, and it may hide the first", nil, ""},
+		"a mark":                         {false, "Resent-From: x@example.net|From: ceo@bank.example", "", []string{"bank.example"}, "resent"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := a.Begin(t.Context(), &Envelope{Direction: Inbound, FirstHidden: tc.hidden}, nil)
+			defer c.Cancel()
+			c.Headers(fields(tc.header + "|DKIM-Signature: v=1"))
+			r := c.Finish()
+			author := ""
+			if r.Author.Err != nil {
+				author = r.Author.Err.Error()
+			}
+			if author != tc.author || !slices.Equal(r.Author.Domains, tc.domains) || r.Indirect != tc.indirect || len(r.DKIM) != 1 {
+				t.Errorf("%+v, indirect %q, %d signatures", r.Author, r.Indirect, len(r.DKIM))
+			}
+		})
+	}
+}
+
 // A panic in DKIM is our fault: it must end neither the session nor the message
 // in a 5xx (docs/design.md, "What may fail").
 func TestPanicInDKIM(t *testing.T) {

@@ -111,7 +111,6 @@ func fromList(h header.Fields, vouched []string) bool {
 	var lists []string
 	for _, v := range marks(h, "List-Id") {
 		// RFC 2919 §3: [phrase] "<" list-id ">"; some leave the brackets out.
-		v = header.Unfold(v)
 		if i := strings.LastIndexByte(v, '<'); i >= 0 {
 			v, _, _ = strings.Cut(v[i+1:], ">")
 		}

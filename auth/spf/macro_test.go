@@ -153,12 +153,33 @@ func TestTargetName(t *testing.T) {
 
 func TestExplanationTextIsBounded(t *testing.T) {
 	e := strongBad("192.0.2.3")
-	m, err := parseMacroString(strings.Repeat("%{s} ", 240), expLetters, true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, ok := e.expandText(t.Context(), m, "x.example"); !ok || len(got) != maxExplanation {
-		t.Errorf("%d bytes, %v", len(got), ok)
+	for name, tc := range map[string]struct {
+		text string
+		want int // bytes, -1 for no text
+	}{
+		"many macros":                        {strings.Repeat("%{s} ", 240), 400},
+		"400 bytes":                          {strings.Repeat("x", 400), 400},
+		"401 bytes":                          {strings.Repeat("x", 401), 400},
+		"space and tilde are printable":      {" ~", 2},
+		"a byte that is not, in the 400":     {strings.Repeat("x", 399) + "\x7f", -1},
+		"a byte that is not, behind the cut": {strings.Repeat("x", 400) + "\x7f", 400},
+		"a control character":                {"a\x1f", -1},
+		"a letter that is not ASCII":         {"é", -1},
+	} {
+		// As one piece, and as a macro's value in front of it.
+		e.helo = tc.text
+		for _, m := range []macroString{{{literal: tc.text}}, {{letter: 'h'}}} {
+			if strings.Contains(tc.text, "%") {
+				var err error
+				if m, err = parseMacroString(tc.text, expLetters, true); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got, ok := e.expandText(t.Context(), m, "x.example")
+			if ok != (tc.want >= 0) || len(got) != max(tc.want, 0) {
+				t.Errorf("%s: %d bytes, %v, want %d", name, len(got), ok, tc.want)
+			}
+		}
 	}
 }
 
@@ -184,7 +205,7 @@ func FuzzTargetName(f *testing.F) {
 			s.WriteString(e.expandToken(t.Context(), &m[i], "email.example.com"))
 		}
 		want := strings.TrimSuffix(s.String(), ".")
-		for len(want) > maxName {
+		for len(want) > 253 {
 			_, want, _ = strings.Cut(want, ".")
 		}
 		if want = strings.ToLower(want); got != want {

@@ -75,6 +75,38 @@ func TestParseKeyRecord(t *testing.T) {
 	}
 }
 
+// TestVerify: nothing but the right key's signature over the hash passes, and a
+// key of no type that we know, or of a wrong length, verifies nothing.
+func TestVerify(t *testing.T) {
+	hash := make([]byte, 32)
+	ed := edKey(t)
+	edSig := ed25519.Sign(ed, hash)
+	rsaSig, err := rsaKey(t).Sign(nil, hash, crypto.SHA256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := append([]byte{1}, hash[1:]...)
+	for name, tc := range map[string]struct {
+		key       crypto.PublicKey
+		hash, sig []byte
+		want      bool
+	}{
+		"ed25519":                {ed.Public(), hash, edSig, true},
+		"ed25519, another hash":  {ed.Public(), other, edSig, false},
+		"ed25519, rsa signature": {ed.Public(), hash, rsaSig, false},
+		"ed25519, key cut":       {ed.Public().(ed25519.PublicKey)[:31], hash, edSig, false},
+		"rsa":                    {rsaKey(t).Public(), hash, rsaSig, true},
+		"rsa, another hash":      {rsaKey(t).Public(), other, rsaSig, false},
+		"rsa, ed25519 signature": {rsaKey(t).Public(), hash, edSig, false},
+		"no key":                 {nil, hash, rsaSig, false},
+		"key of another type":    {[]byte("key"), hash, rsaSig, false},
+	} {
+		if got := Verify(&KeyRecord{Public: tc.key}, tc.hash, tc.sig); got != tc.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 func FuzzParseKeyRecord(f *testing.F) {
 	f.Add(record(f, rsaKey(f)))
 	f.Add(record(f, edKey(f)) + "; t=y:s; h=sha256; s=email; n=x")
