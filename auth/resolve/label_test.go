@@ -17,13 +17,32 @@ func TestLongLabel(t *testing.T) {
 		"the last of many":            {"a.b.ü." + strings.Repeat("平", 200), true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := longLabel(tc.name, 2*maxLabel); got != tc.want {
+			if got := longLabel(tc.name, 126); got != tc.want {
 				t.Error(got)
 			}
 			if _, err := CanonicalName(tc.name); tc.want && (err == nil || !strings.Contains(err.Error(), "label longer than 63 bytes")) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// TestLongestName: decomposed, a name may have many more bytes than its
+// A-labels; beyond 1,024 it is not looked at.
+func TestLongestName(t *testing.T) {
+	name := func(letter string) string {
+		return strings.Repeat(letter, 41) + "." + strings.Repeat(letter, 41) + "." + strings.Repeat(letter, 31)
+	}
+	want, err := CanonicalName(name("\uac01") + ".test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := name("\u1100\u1161\u11a8") + ".test"
+	if got, err := CanonicalName(long); len(long) != 1024 || err != nil || got != want {
+		t.Errorf("%d bytes: %q, %v, want %q", len(long), got, err, want)
+	}
+	if got, err := CanonicalName(long + "s"); err == nil {
+		t.Errorf("%d bytes: %q", len(long)+1, got)
 	}
 }
 

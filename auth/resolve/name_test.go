@@ -67,6 +67,7 @@ func TestCanonicalNameRefuses(t *testing.T) {
 		{"NUL", "example\x00.com", `byte '\x00' in a label`},
 		{"address literal", "[192.0.2.1]", `byte '[' in a label`},
 		{"address", "kim@example.com", `byte '@' in a label`},
+		{"a byte that only goes on with a letter", "\x80.example", "not UTF-8"},
 		{"not UTF-8", "\xff\xfe.example", "not UTF-8"},
 		{"what is left of bytes that were none", "\ufffd.example", "not UTF-8"},
 	} {

@@ -55,23 +55,37 @@ func TestCacheLife(t *testing.T) {
 			{serve: "nodata-bare", want: "nodata", asked: 2},
 			{serve: "one", want: "ok:one", asked: 3},
 		},
-		"failure is remembered for seconds": {
+		"failure is remembered for five seconds": {
 			{serve: "servfail", want: "temporary", asked: 1},
-			{wait: failureTTL - 1, serve: "one", want: "temporary", asked: 1},
+			{wait: 5*time.Second - 1, serve: "one", want: "temporary", asked: 1},
 			{wait: 1, want: "ok:one", asked: 2},
 		},
 		"stale answer while the servers fail": {
 			{serve: "one", want: "ok:one", asked: 1},
 			{wait: time.Minute, serve: "servfail", want: "ok:one", asked: 2},
-			{wait: staleTTL - 1, want: "ok:one", asked: 2},
+			{wait: 30*time.Second - 1, want: "ok:one", asked: 2},
 			{wait: 1, want: "ok:one", asked: 3},
-			{wait: staleTTL, serve: "two", want: "ok:two", asked: 4},
+			{wait: 30 * time.Second, serve: "two", want: "ok:two", asked: 4},
+		},
+		"positive answer lives for a second at least": {
+			{serve: "ttl-0", want: "ok:ttl-0", asked: 1},
+			{wait: time.Second - 1, want: "ok:ttl-0", asked: 1},
+			{wait: 1, want: "ok:ttl-0", asked: 2},
+		},
+		"positive answer lives for a day at most": {
+			{serve: "ttl-1000000", want: "ok:ttl-1000000", asked: 1},
+			{wait: day - 1, serve: "two", want: "ok:ttl-1000000", asked: 1},
+			{wait: 1, want: "ok:two", asked: 2},
+		},
+		"stale answer of more than a day ago is none": {
+			{serve: "one", want: "ok:one", asked: 1},
+			{wait: time.Minute + day, serve: "servfail", want: "temporary", asked: 2},
 		},
 		"stale answer of a day ago is the last": {
 			{serve: "one", want: "ok:one", asked: 1},
 			{wait: time.Minute + day - 1, serve: "servfail", want: "ok:one", asked: 2},
-			{wait: staleTTL, want: "temporary", asked: 3},
-			{wait: failureTTL, serve: "two", want: "ok:two", asked: 4},
+			{wait: 30 * time.Second, want: "temporary", asked: 3},
+			{wait: 5 * time.Second, serve: "two", want: "ok:two", asked: 4},
 		},
 		"fresh answer is used although the servers fail": {
 			{serve: "one", want: "ok:one", asked: 1},
@@ -80,7 +94,7 @@ func TestCacheLife(t *testing.T) {
 		"negative answers are never stale": {
 			{serve: "nxdomain", want: "nxdomain", asked: 1},
 			{wait: 300 * time.Second, serve: "servfail", want: "temporary", asked: 2},
-			{wait: failureTTL, serve: "nodata", want: "nodata", asked: 3},
+			{wait: 5 * time.Second, serve: "nodata", want: "nodata", asked: 3},
 			{wait: 300 * time.Second, serve: "servfail", want: "temporary", asked: 4},
 		},
 		"nxdomain ends what was known of other types": {
@@ -146,7 +160,11 @@ func serving(t *testing.T, what string) handler {
 			m.Ns[0].Header().Ttl, m.Ns[0].(*dns.SOA).Minttl = 1<<20, 1<<20
 			return []*dns.Msg{m}
 		}
-		return []*dns.Msg{respond(t, req, "a.example. 60 IN TXT "+what)}
+		ttl := "60"
+		if _, after, ok := strings.Cut(what, "ttl-"); ok {
+			ttl = after
+		}
+		return []*dns.Msg{respond(t, req, "a.example. "+ttl+" IN TXT "+what)}
 	}
 }
 
@@ -164,7 +182,7 @@ func TestStaleAnswerIsMarkedShortAndInsecure(t *testing.T) {
 	clk.advance(time.Hour)
 	f.set(serving(t, "servfail"))
 	for range 2 {
-		if a, err := c.LookupTXT(t.Context(), "a.example"); err != nil || a.Secure || a.TTL != staleTTL {
+		if a, err := c.LookupTXT(t.Context(), "a.example"); err != nil || a.Secure || a.TTL != 30*time.Second {
 			t.Error(a, err)
 		}
 	}

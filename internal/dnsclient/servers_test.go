@@ -102,7 +102,7 @@ func FuzzResolvConf(f *testing.F) {
 	f.Add([]byte("nameserver fe80::1%\x00\nnameserver ["))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		list := parseResolvConf(text)
-		if len(list) > maxResolvConfServers {
+		if len(list) > 3 {
 			t.Errorf("%d servers", len(list))
 		}
 		for _, s := range list {
