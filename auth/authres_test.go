@@ -135,7 +135,7 @@ func TestFormatResultsBounds(t *testing.T) {
 			Signature: bad + fmt.Sprint(i), Err: errors.New(bad)})
 	}
 	v := FormatResults("mx.example.org", r, nil)
-	if n := strings.Count(v, "dkim="); n != maxSignatures {
+	if n := strings.Count(v, "dkim="); n != 20 {
 		t.Errorf("%d results", n)
 	}
 	checkLines(t, v)
@@ -155,6 +155,76 @@ func checkLines(t *testing.T, v string) {
 				t.Fatalf("character %q in %q", c, line)
 			}
 		}
+	}
+}
+
+// TestUnlikeResult: no text repeats what filters take for a result, by any
+// method of RFC 8601 §2.7 and its registry.
+func TestUnlikeResult(t *testing.T) {
+	for m := range strings.FieldsSeq("arc auth dkim dkim-adsp dkim-atps dmarc dnswl domainkeys iprev rrvs sender-id smime spf vbr") {
+		for in, want := range map[string]string{
+			m + "=pass": m + "?pass", strings.ToUpper(m) + " =pass": strings.ToUpper(m) + " ?pass", "x" + m + "==": "x" + m + "?=", m + "x=pass": m + "x=pass",
+		} {
+			if got := printable(in, 100); got != want {
+				t.Errorf("%q: %q, want %q", in, got, want)
+			}
+		}
+	}
+	for in, want := range map[string]string{"=": "=", " =a=": " =a=", "spf=dkim=arc=": "spf?dkim?arc?", "": ""} {
+		if got := unlikeResult(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
+
+// TestFormatResultsFolds: a line is folded where it would have more than 78
+// columns with the ";" behind it (RFC 5322 §2.1.1), a tab taken for eight.
+func TestFormatResultsFolds(t *testing.T) {
+	name := func(n int) string { return strings.Repeat("x", n-len(".example")) + ".example" }
+	for _, tc := range []struct {
+		r     Results
+		lines int // of results
+	}{
+		{Results{SPF: &spf.Result{Status: spf.Pass, Identity: spf.MailFrom, Domain: name(46)}}, 1},
+		{Results{SPF: &spf.Result{Status: spf.Pass, Identity: spf.MailFrom, Domain: name(47)}}, 2},
+		{Results{DKIMRan: true, DKIM: []dkim.Result{{Status: dkim.Pass, Domain: name(20), Selector: name(20)}}}, 1},
+		{Results{DKIMRan: true, DKIM: []dkim.Result{{Status: dkim.Pass, Domain: name(20), Selector: name(21)}}}, 2},
+	} {
+		lines := strings.Split(FormatResults("mx.example.org", tc.r, nil), "\r\n\t")[1:]
+		if len(lines) != tc.lines {
+			t.Errorf("%q: want %d lines", lines, tc.lines)
+		}
+		for _, l := range lines {
+			if w := 8 + len(l) + len(";"); w > 78 {
+				t.Errorf("%d columns: %q", w, l)
+			}
+		}
+	}
+}
+
+// TestFormatResultsLengths: how much of a text is shown.
+func TestFormatResultsLengths(t *testing.T) {
+	long := strings.Repeat("x", 1000)
+	for name, tc := range map[string]struct {
+		r    Results
+		want string // how the field ends
+		more string // what it does not have
+	}{
+		"a value":                      {Results{SPF: &spf.Result{Status: spf.Pass, Identity: spf.MailFrom, Domain: long}}, "smtp.mailfrom=" + long[:255], ""},
+		"a reason":                     {Results{SPF: &spf.Result{Status: spf.None, Err: errors.New(long)}}, `reason="` + long[:120] + `"`, ""},
+		"a signature":                  {Results{DKIMRan: true, DKIM: []dkim.Result{{Signature: long + "a"}, {Signature: long[:490] + "b"}}}, "header.b=" + long[:8], long[:481]},
+		"signatures that agree in 479": {Results{DKIMRan: true, DKIM: []dkim.Result{{Signature: long[:479] + "a"}, {Signature: long[:479] + "b"}}}, "header.b=" + long[:479] + "b", ""},
+		"an agent's local part": {Results{DKIMRan: true, DKIM: []dkim.Result{{Status: dkim.Pass, AUID: long[:255-len("@x.example")] + "@x.example"}}},
+			"header.i=" + long[:255-len("@x.example")] + "@x.example", ""},
+		"an agent's local part that is too long": {Results{DKIMRan: true, DKIM: []dkim.Result{{Status: dkim.Pass, AUID: long[:256-len("@x.example")] + "@x.example"}}}, "header.i=@x.example", ""},
+	} {
+		got := FormatResults("mx.example.org", tc.r, nil)
+		if !strings.HasSuffix(got, tc.want) || tc.more != "" && strings.Contains(got, tc.more) {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+	if got := FormatResults(long, Results{}, nil); got != " "+long[:255]+"; none" {
+		t.Errorf("authserv-id: %q", got)
 	}
 }
 

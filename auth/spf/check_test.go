@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -317,6 +318,53 @@ r.example    TXT "v=spf1 -all exp=why.r.example"
 	}
 	if d := cmp.Diff(want, r.Trace); d != "" {
 		t.Error(d)
+	}
+}
+
+// TestTraceOfErrors: a record that is missing, or is none, shows in the trace
+// where it was wanted.
+func TestTraceOfErrors(t *testing.T) {
+	const zone = `
+d.example    TXT "v=spf1 include:%{l}.example -all"
+wrong.example TXT "v=spf1 moo"
+`
+	for from, want := range map[string][]Step{
+		"gone@d.example": {
+			{0, "d.example", "", "", "v=spf1 include:%{l}.example -all"},
+			{0, "d.example", "include:%{l}.example", "gone.example", "permerror: no SPF record at gone.example, RFC 7208 §5.2"},
+			{1, "gone.example", "", "", "none: no SPF record: the domain does not exist, RFC 7208 §4.3"},
+		},
+		"wrong@d.example": {
+			{0, "d.example", "", "", "v=spf1 include:%{l}.example -all"},
+			{0, "d.example", "include:%{l}.example", "wrong.example", "permerror: syntax error: unknown mechanism, RFC 7208 §4.6.1"},
+			{1, "wrong.example", "", "", "v=spf1 moo"},
+			{1, "wrong.example", "moo", "", "permerror: syntax error: unknown mechanism, RFC 7208 §4.6.1"},
+		},
+	} {
+		r, _ := check(t, zone, "192.0.2.1", "helo.example", from)
+		if d := cmp.Diff(want, r.Trace); d != "" {
+			t.Errorf("%s: %s", from, d)
+		}
+	}
+}
+
+// TestInputIsBounded: macros see 1,024 bytes of what a client said.
+func TestInputIsBounded(t *testing.T) {
+	long := strings.Repeat("x", 1025)
+	if local, domain := splitAddress(long + "@d.example"); local != long[:1024] || domain != "d.example" {
+		t.Errorf("%d bytes of a local-part", len(local))
+	}
+	if helo := heloName(long); helo != long[:1024] {
+		t.Errorf("%d bytes of a HELO name", len(helo))
+	}
+}
+
+func TestZeroCheckerHasAClock(t *testing.T) {
+	c := Checker{Resolver: resolve.MustZone("d.example TXT \"v=spf1 -all exp=e.example\"\ne.example TXT \"%{t}\"")}
+	before := time.Now().Unix()
+	r := c.Check(t.Context(), netip.MustParseAddr("192.0.2.1"), "h", "a@d.example")
+	if at, err := strconv.ParseInt(r.Explanation, 10, 64); err != nil || at < before || at > time.Now().Unix() {
+		t.Errorf("%q: %v", r.Explanation, err)
 	}
 }
 

@@ -84,6 +84,24 @@ func TestExpansion(t *testing.T) {
 	}
 }
 
+// TestMacroLiterals: macro-literal = %x21-24 / %x26-7E, and SP in an
+// explain-string only (§7.1, §6.2).
+func TestMacroLiterals(t *testing.T) {
+	for _, tt := range []struct {
+		in              string
+		record, explain bool
+	}{
+		{"!$&~", true, true}, {"a b", false, true}, {"a\tb", false, false}, {"\x1f", false, false}, {"\x7f", false, false}, {"é", false, false},
+	} {
+		if _, err := parseMacroString(tt.in, letters, false); (err == nil) != tt.record {
+			t.Errorf("%q in a record: %v", tt.in, err)
+		}
+		if _, err := parseMacroString(tt.in, expLetters, true); (err == nil) != tt.explain {
+			t.Errorf("%q in an explanation: %v", tt.in, err)
+		}
+	}
+}
+
 func TestTransformKeepsEmptyParts(t *testing.T) {
 	tests := []struct {
 		in, v, want string
