@@ -121,7 +121,6 @@ func readComment(s string) comment {
 // find looks for the address at the head: "(name [192.0.2.1] ...)",
 // "([192.0.2.1] ...)", "(user@192.0.2.1)". A name may look like an address.
 func (c *comment) find() {
-	c.twofold = false
 	ip, ok := bracketed(c.head[1])
 	if ok {
 		for _, w := range []string{c.head[0], c.head[2]} {

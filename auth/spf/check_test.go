@@ -122,8 +122,10 @@ d.example TXT "v=spf1 include:i.example include:i.example a -all"
 i.example TXT "v=spf1 a:d.example a:d.example a:d.example a:d.example"
 d.example A   192.0.2.9`,
 			want: PermError, lookups: 11, err: ErrLookups},
-		{name: "p in a domain-spec counts once", zone: `d.example TXT "v=spf1 exists:%{p}.d.example a:%{p}.d.example -all"` + "\nunknown.d.example A 192.0.2.9",
+		{name: "p in a domain-spec counts", zone: `d.example TXT "v=spf1 exists:%{p}.d.example -all"` + "\nunknown.d.example A 192.0.2.9",
 			want: Pass, mechanism: "exists:%{p}.d.example", lookups: 2},
+		{name: "p in a domain-spec counts once", zone: `d.example TXT "v=spf1 exists:%{p}.e.example exists:%{p}.d.example -all"` + "\nunknown.d.example A 192.0.2.9",
+			want: Pass, mechanism: "exists:%{p}.d.example", lookups: 3, voids: 1},
 		{name: "two void terms", zone: `d.example TXT "v=spf1 a mx ?all"`, want: Neutral, mechanism: "?all", lookups: 2, voids: 2},
 		{name: "three void terms", zone: `d.example TXT "v=spf1 a mx exists:x.example -all"`,
 			want: PermError, lookups: 3, voids: 3, err: ErrVoidLookups,
@@ -202,6 +204,10 @@ d.example TXT "v=spf1 -exists:%{l}.d.example include:%{l}.d.example ip4:192.0.2.
 			want: Pass, mechanism: "ip4:192.0.2.1"},
 		{name: "temporary failure of an include", zone: "d.example TXT \"v=spf1 include:i.example -all\"\ni.example TXT !timeout",
 			want: TempError, lookups: 1, err: resolve.ErrTemporary},
+		{name: "temporary failure of the MX question", zone: "d.example TXT \"v=spf1 mx -all\"\nd.example MX !timeout",
+			want: TempError, lookups: 1, err: resolve.ErrTemporary, text: `spf: d.example: "mx": MX d.example: temporary DNS failure: no answer in time`},
+		{name: "temporary failure of exists", zone: "d.example TXT \"v=spf1 exists:x.example -all\"\nx.example A !timeout",
+			want: TempError, lookups: 1, err: resolve.ErrTemporary},
 		{name: "temporary failure of an MX host", zone: "d.example TXT \"v=spf1 mx -all\"\nd.example MX 1 m.example\nm.example A !timeout",
 			want: TempError, lookups: 1, err: resolve.ErrTemporary},
 		{name: "several records", zone: "d.example TXT \"v=spf1 -all\"\nd.example TXT \"V=SPF1\"",
@@ -255,6 +261,23 @@ func TestMXLimit(t *testing.T) {
 		r, _ := check(t, zone(tt.match), "192.0.2.1", "h", "a@d.example")
 		if r.Status != tt.want || (tt.want == PermError && !errors.Is(r.Err, ErrMXNames)) {
 			t.Errorf("match at %d: %s (%v), want %s", tt.match, r.Status, r.Err, tt.want)
+		}
+	}
+}
+
+// TestPTRLimit: the names behind the tenth are ignored (§4.6.4).
+func TestPTRLimit(t *testing.T) {
+	for match, want := range map[int]Status{9: Pass, 10: Fail} {
+		s := "d.example TXT \"v=spf1 ptr -all\"\n"
+		for i := range 11 {
+			s += fmt.Sprintf("192.0.2.1 PTR n%d.d.example\n", i)
+			if i == match {
+				s += fmt.Sprintf("n%d.d.example A 192.0.2.1\n", i)
+			}
+		}
+		r, z := check(t, s, "192.0.2.1", "h", "a@d.example")
+		if n := len(z.Asked()); r.Status != want || n != 2+10 {
+			t.Errorf("name %d is the client's: %s (%v), %d questions", match, r.Status, r.Err, n)
 		}
 	}
 }
@@ -325,17 +348,19 @@ r.example    TXT "v=spf1 -all exp=why.r.example"
 // where it was wanted.
 func TestTraceOfErrors(t *testing.T) {
 	const zone = `
-d.example    TXT "v=spf1 include:%{l}.example -all"
+d.example    TXT "v=spf1 a:a..example include:%{l}.example -all"
 wrong.example TXT "v=spf1 moo"
 `
 	for from, want := range map[string][]Step{
 		"gone@d.example": {
-			{0, "d.example", "", "", "v=spf1 include:%{l}.example -all"},
+			{0, "d.example", "", "", "v=spf1 a:a..example include:%{l}.example -all"},
+			{0, "d.example", "a:a..example", "", "no match: target that cannot be a domain name"},
 			{0, "d.example", "include:%{l}.example", "gone.example", "permerror: no SPF record at gone.example, RFC 7208 §5.2"},
 			{1, "gone.example", "", "", "none: no SPF record: the domain does not exist, RFC 7208 §4.3"},
 		},
 		"wrong@d.example": {
-			{0, "d.example", "", "", "v=spf1 include:%{l}.example -all"},
+			{0, "d.example", "", "", "v=spf1 a:a..example include:%{l}.example -all"},
+			{0, "d.example", "a:a..example", "", "no match: target that cannot be a domain name"},
 			{0, "d.example", "include:%{l}.example", "wrong.example", "permerror: syntax error: unknown mechanism, RFC 7208 §4.6.1"},
 			{1, "wrong.example", "", "", "v=spf1 moo"},
 			{1, "wrong.example", "moo", "", "permerror: syntax error: unknown mechanism, RFC 7208 §4.6.1"},

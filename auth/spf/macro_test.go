@@ -84,6 +84,38 @@ func TestExpansion(t *testing.T) {
 	}
 }
 
+// TestValidatedName: %{p} is <domain> itself, else a name below it, else any
+// validated name (§7.3).
+func TestValidatedName(t *testing.T) {
+	for names, want := range map[string]string{
+		"":                                   "unknown",
+		"x.other y.other":                    "x.other",
+		"x.other d.example":                  "d.example",
+		"a.d.example d.example":              "d.example",
+		"x.other a.d.example b.d.example":    "a.d.example",
+		"a.d.example x.other":                "a.d.example",
+		"badd.example x.other":               "badd.example",
+		"gone.example x.other":               "x.other",
+		"gone.example y.other x.other":       "y.other",
+		"gone.d.example x.other b.d.example": "b.d.example",
+	} {
+		z := &resolve.Zone{}
+		for n := range strings.FieldsSeq(names) {
+			err := z.Add("192.0.2.1", "PTR", n)
+			if !strings.HasPrefix(n, "gone.") {
+				err = errors.Join(err, z.Add(n, "A", "192.0.2.1"))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		e := &evaluation{resolver: z, ip: netip.MustParseAddr("192.0.2.1"), limits: Limits{}.orDefaults()}
+		if got := e.validatedName(t.Context(), "d.example"); got != want {
+			t.Errorf("%s: %s, want %s", names, got, want)
+		}
+	}
+}
+
 // TestMacroLiterals: macro-literal = %x21-24 / %x26-7E, and SP in an
 // explain-string only (§7.1, §6.2).
 func TestMacroLiterals(t *testing.T) {
@@ -137,10 +169,11 @@ func TestTargetName(t *testing.T) {
 		{name: "the trailing dot does not count", spec: long[5:] + ".", want: long[5:]},
 		{name: "hundreds of macros", spec: strings.Repeat("%{d}.", 240) + "x.example",
 			want: "com." + strings.Repeat("email.example.com.", 13) + "x.example"},
+		{name: "a macro before 253 bytes and a dot", spec: "%{h}" + long[5:] + ".", helo: "x", want: long[11:]},
 		{name: "one endless label", spec: strings.Repeat("a", 300) + "%%", err: ErrTarget},
 		{name: "empty label", spec: "a..example.com", err: ErrTarget},
 		{name: "label of 64 bytes", spec: strings.Repeat("a", 64) + ".example.com", err: ErrTarget},
-		{name: "spaces and quotes can be asked for", spec: "%{h}.example.com", helo: `a "b`, want: `a "b.example.com`},
+		{name: "spaces and quotes can be asked for", spec: "%{h}.example.com", helo: `a "b~`, want: `a "b~.example.com`},
 		{name: "control characters cannot", spec: "%{h}.example.com", helo: "a\x00b", err: ErrTarget},
 		{name: "nor other bytes", spec: "%{h}.example.com", helo: "\xff", err: ErrTarget},
 		{name: "non-ASCII local-part in l", spec: "%{l}.example.com", local: "jürgen", err: errLocalPart},

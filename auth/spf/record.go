@@ -220,7 +220,7 @@ func cutCIDR(s string) (rest, digits string, ok bool) {
 // parseLength reads a prefix length: no leading zeros, at most limit (§5.6).
 func parseLength(s string, limit int) (int, error) {
 	n, err := strconv.Atoi(s)
-	if err != nil || n > limit || len(s) > 3 || (len(s) > 1 && s[0] == '0') || !isDigit(s[0]) {
+	if err != nil || n > limit || (len(s) > 1 && s[0] == '0') || !isDigit(s[0]) {
 		return 0, syntaxError("5.6", "prefix length %q is not a number from 0 to %d", clip(s), limit)
 	}
 	return n, nil
