@@ -117,6 +117,16 @@ func TestHidden(t *testing.T) {
 	}
 }
 
+// TestHiddenCalled: what belongs to a field that nobody asked for belongs to no
+// other.
+func TestHiddenCalled(t *testing.T) {
+	f := Field{"X", " a\rY: b\r b\rZ: c\r c\rY: d\rno field\r d"}
+	got := f.HiddenCalled(func(name string) bool { return name == "Y" })
+	if want := []Field{{"Y", " b b"}, {"Y", " d d"}}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 func TestVisible(t *testing.T) {
 	if got := Visible("\ufeff Fr\x00o\tm\x7f\u00a0\xff"); got != "From" {
 		t.Errorf("%q", got)

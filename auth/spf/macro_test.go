@@ -1,6 +1,7 @@
 package spf
 
 import (
+	"context"
 	"errors"
 	"net/netip"
 	"strings"
@@ -231,6 +232,14 @@ func TestExplanationTextIsBounded(t *testing.T) {
 				t.Errorf("%s: %d bytes, %v, want %d", name, len(got), ok, tc.want)
 			}
 		}
+	}
+}
+
+func TestExplanationEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if got, ok := strongBad("192.0.2.3").expandText(ctx, macroString{{literal: "x"}}, "x.example"); ok || got != "" {
+		t.Errorf("%q, %v", got, ok)
 	}
 }
 

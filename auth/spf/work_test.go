@@ -95,6 +95,11 @@ func (r ending) LookupA(_ context.Context, name string) (resolve.Answer[netip.Ad
 	return r.Zone.LookupA(context.Background(), name)
 }
 
+func (r ending) LookupPTR(_ context.Context, ip netip.Addr) (resolve.Answer[string], error) {
+	defer r.asked("PTR " + ip.String())
+	return r.Zone.LookupPTR(context.Background(), ip)
+}
+
 // TestEndOfContext: every step of a check looks at its context, not only the
 // questions.
 func TestEndOfContext(t *testing.T) {
@@ -106,6 +111,10 @@ h.example A 192.0.2.1
 i.example TXT "v=spf1 include:d.example -all"
 e.example TXT "v=spf1 exp=x.example -all"
 x.example TXT "no"
+p.example TXT "v=spf1 exists:%{h}.%{p} -all"
+q.example TXT "v=spf1 redirect=%{h}.%{p}"
+h.unknown TXT "v=spf1 +all"
+h.unknown A 127.0.0.2
 `
 	for _, tt := range []struct {
 		domain, ends string
@@ -114,6 +123,8 @@ x.example TXT "no"
 		{"d.example", "", Pass}, {"d.example", "d.example", TempError},
 		{"m.example", "", Pass}, {"m.example", "MX m.example", TempError},
 		{"i.example", "", Pass}, {"i.example", "d.example", TempError},
+		{"p.example", "", Pass}, {"p.example", "PTR 192.0.2.1", TempError},
+		{"q.example", "", Pass}, {"q.example", "PTR 192.0.2.1", TempError},
 		{"e.example", "", Fail}, {"e.example", "x.example", Fail},
 	} {
 		ctx, cancel := context.WithCancel(context.Background())
