@@ -140,6 +140,7 @@ var evaluateCases = map[string]evaluateCase{
 	"SPF temperror, relaxed":                {"example.com", "spf?:bounce.example.com", "temperror reject@example.com", simple, "spf of bounce.example.com"},
 	"SPF temperror, strict":                 {"example.com", "spf?:bounce.example.com", "fail reject@example.com", []string{"example.com p=reject; aspf=s"}, ""},
 	"SPF temperror beside a pass":           {"example.com", "spf?:example.com dkim:example.com", "pass reject@example.com dkim:example.com", simple, ""},
+	"SPF temperror, its walk fails":         {"example.com", "spf?:b.example.com", "temperror reject@example.com", []string{"example.com p=reject", "_dmarc.b.example.com TXT !servfail"}, "_dmarc.b.example.com"},
 	"temperror under an unusable record":    {"example.com", "spf?:example.com", "permerror @example.com", []string{"example.com"}, ""},
 	"temperror without a record":            {"example.com", "spf?:example.com", "none @", nil, ""},
 }
@@ -312,7 +313,9 @@ func TestEvaluateAll(t *testing.T) {
 		"a sure quarantine counts":                {"slow.example quar.example", "", "quar.example", "fail quarantine@quar.example", ""},
 		"permerror before none":                   {"evil.test broken.example", "", "broken.example", "permerror @broken.example", ""},
 		"the same domain twice is one":            {"quar.example QUAR.example.", "dkim:quar.example", "quar.example", "pass quarantine@quar.example dkim:quar.example", ""},
-		"one domain six times is one":             {"quar.example QUAR.example. quar.example Quar.example QUAR.EXAMPLE quar.example", "dkim:quar.example", "quar.example", "pass quarantine@quar.example dkim:quar.example", ""},
+		"a sure quarantine behind an open reject": {"quar.example lame.reject.example", "", "lame.reject.example", "temperror reject@reject.example", ""},
+		"a failure under none before permerror":   {"broken.example none.example", "", "none.example", "fail none@none.example", ""},
+		"one domain in six forms is one":          {"quar.example QUAR.example. quar.Example Quar.example QUAR.EXAMPLE QUAR.Example quar.example", "dkim:quar.example", "quar.example", "pass quarantine@quar.example dkim:quar.example", ""},
 		"identifiers in any form":                 {"reject.example quar.example", "dkim:REJECT.example. spf:Quar.Example", "reject.example", "pass reject@reject.example dkim:reject.example", ""},
 		"five may pass":                           {"reject.example b.reject.example c.reject.example d.reject.example e.reject.example", "dkim:reject.example", "reject.example", "pass reject@reject.example dkim:reject.example", ""},
 		"five are evaluated":                      {"a.test b.test c.test d.test reject.example", "", "reject.example", "fail reject@reject.example", ""},

@@ -27,8 +27,6 @@ type Record struct {
 	// an invalid sp or np, a tag that occurs twice. With at least one URI in RUA
 	// it still counts as p=none (§4.10.1); Usable tells.
 	Err error
-
-	duplicate bool
 }
 
 // ErrNoRecord is ParseRecord's answer to a TXT record that is no DMARC record:
@@ -64,8 +62,8 @@ func ParseRecord(txt string) (*Record, error) {
 			// RFC 6376 §3.2, which §4.7 builds on: a tag that occurs twice makes
 			// the list invalid. Others take the first or the last one; which of
 			// p=none and p=reject was meant is not ours to guess. psd= of such a
-			// record is not believed either, but the record counts in a walk.
-			r.duplicate = true
+			// record is not believed either, but the record counts in a walk; rua= is
+			// not, and so does not make it usable.
 			r.Err = fmt.Errorf("policy record has %s= twice", name)
 			return r, nil
 		}
@@ -107,7 +105,7 @@ func (r *Record) policies(tags map[string]string) {
 // Usable reports whether the record can serve as a policy: it is sound, or it
 // has a reporting URI and then counts as p=none (RFC 9989 §4.10.1).
 func (r *Record) Usable() bool {
-	return r.Err == nil || len(r.RUA) > 0 && !r.duplicate
+	return r.Err == nil || len(r.RUA) > 0
 }
 
 // policyFor is the owner's policy before t= for a domain: the record's own

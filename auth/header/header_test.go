@@ -127,8 +127,24 @@ func TestHiddenCalled(t *testing.T) {
 	}
 }
 
+// TestHides: the quick look finds what Hidden finds, and sees a fold for what
+// it is.
+func TestHides(t *testing.T) {
+	for s, want := range map[string]bool{
+		"": false, "a b": false, " a\r\n b\r\n\tc": false, " a\r b: c": false, "a\r\n": false, "\n": false, " \r\n x y": false,
+		"a\rb": true, "a\nb": true, "\rb": true, "a\r\n b\nc": true,
+	} {
+		if got := hides(s); got != want {
+			t.Errorf("%q: %v", s, got)
+		}
+	}
+}
+
 func TestVisible(t *testing.T) {
 	if got := Visible("\ufeff Fr\x00o\tm\x7f\u00a0\xff"); got != "From" {
+		t.Errorf("%q", got)
+	}
+	if got := Visible("\x1f!~\x80\u0080"); got != "!~" {
 		t.Errorf("%q", got)
 	}
 }

@@ -207,6 +207,9 @@ func TestAppendField(t *testing.T) {
 		{"fold in front", "To", "\r\n  a,\r\n\t b", "To:\r\n  a,\r\n\t b\r\n", "to:a, b\r\n"},
 		{"utf-8", "Subject", " 한국  말", "Subject: 한국  말\r\n", "subject:한국 말\r\n"},
 		{"lone cr and lf", "X", " a\rb\nc \r d", "X: a\rb\nc \r d\r\n", "x:a\rb\nc \r d\r\n"},
+		{"cr at the end", "X", " a\r", "X: a\r\r\n", "x:a\r\r\n"},
+		{"fold before the colon", "From \r\n\t", " x", "From \r\n\t: x\r\n", "from:x\r\n"},
+		{"first and last letter", "AZ@[az`{", " x", "AZ@[az`{: x\r\n", "az@[az`{:x\r\n"},
 		{"tabs before the colon", "From\t \t", " x", "From\t \t: x\r\n", "from:x\r\n"},
 	}
 	for _, tt := range tests {
