@@ -146,6 +146,10 @@ func TestASCIILower(t *testing.T) {
 	for in, want := range map[string]string{
 		"":            "",
 		"abc":         "abc",
+		"A":           "a",
+		"Z":           "z",
+		"MZ":          "mz",
+		"@[`{":        "@[`{",
 		"aBC[Z":       "abc[z",
 		"\xffA\xc3":   "\xffa\xc3", // bytes, not UTF-8
 		"Ü":           "Ü",

@@ -17,6 +17,7 @@ func TestUnescape(t *testing.T) {
 		`\0651`:         "A1",
 		`\256`:          "256", // no byte: X with a backslash before it
 		`\1`:            "1",
+		`\1/2\1:2\x12`:  "1/21:2x12", // not three digits
 		`ends in \`:     `ends in \`,
 		`\\065`:         `\065`,
 		"\xff raw \x00": "\xff raw \x00",
