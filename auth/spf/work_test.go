@@ -105,13 +105,13 @@ func (r ending) LookupPTR(_ context.Context, ip netip.Addr) (resolve.Answer[stri
 func TestEndOfContext(t *testing.T) {
 	const zone = `
 d.example TXT "v=spf1 ip4:192.0.2.1 -all"
-m.example TXT "v=spf1 mx -all"
+m.example TXT "v=spf1 mx"
 m.example MX 1 h.example
 h.example A 192.0.2.1
 i.example TXT "v=spf1 include:d.example -all"
 e.example TXT "v=spf1 exp=x.example -all"
 x.example TXT "no"
-p.example TXT "v=spf1 exists:%{h}.%{p} -all"
+p.example TXT "v=spf1 exists:%{h}.%{p}"
 q.example TXT "v=spf1 redirect=%{h}.%{p}"
 h.unknown TXT "v=spf1 +all"
 h.unknown A 127.0.0.2

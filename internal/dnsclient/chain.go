@@ -22,7 +22,7 @@ const (
 
 // reply is what the servers positively said.
 type reply struct {
-	rrs    []dns.RR      // of the type that was asked, owned by the end of the chain
+	rrs    []dns.RR      // of the type that was asked, owned by the end of the chain; to be read without err only
 	ttl    time.Duration // within minTTL and maxTTL; 0: not to be remembered
 	secure bool
 	err    error // ErrNXDomain or ErrNoData
@@ -97,7 +97,6 @@ func (ch *chain) follow(m *dns.Msg) (r reply, again bool, err error) {
 			return r, false, err
 		}
 	}
-	r.rrs = nil
 	soa, hasSOA := negativeTTL(m)
 	if hasSOA {
 		r.ttl = max(min(ch.ttl, soa), minTTL)
