@@ -75,6 +75,7 @@ func TestClaimsID(t *testing.T) {
 		"zero-width space":              " mail.example\u200b.com; spf=pass",
 		"no-break space":                " \u00a0mail.example.com; spf=pass",
 		"8-bit junk":                    " mail\xff.example.com; spf=pass",
+		"8-bit junk, half a letter":     " mail\x80.example.net; spf=pass",
 		"empty":                         "",
 		"white space":                   " \r\n ",
 		"comment only":                  " (mail.example.com)",

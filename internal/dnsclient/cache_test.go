@@ -97,6 +97,11 @@ func TestCacheLife(t *testing.T) {
 			{wait: 5 * time.Second, serve: "nodata", want: "nodata", asked: 3},
 			{wait: 300 * time.Second, serve: "servfail", want: "temporary", asked: 4},
 		},
+		"records that are all of no use are never stale either": {
+			{serve: "unusable", typ: "MX", want: "nodata", asked: 1},
+			{wait: time.Minute - 1, typ: "MX", want: "nodata", asked: 1},
+			{wait: 1, serve: "servfail", typ: "MX", want: "temporary", asked: 2},
+		},
 		"nxdomain ends what was known of other types": {
 			{serve: "one", want: "ok:one", asked: 1},
 			{wait: time.Minute, serve: "nxdomain", typ: "A", want: "nxdomain", asked: 2},
@@ -130,7 +135,11 @@ func TestCacheLife(t *testing.T) {
 
 // lookupAs asks for a.example and writes the outcome as step.want does.
 func lookupAs(ctx context.Context, c *Client, typ string) string {
-	if typ == "A" {
+	switch typ {
+	case "MX":
+		_, err := c.LookupMX(ctx, "a.example")
+		return kind(err)
+	case "A":
 		_, err := c.LookupA(ctx, "a.example")
 		return kind(err)
 	}
@@ -147,6 +156,8 @@ func serving(t *testing.T, what string) handler {
 		switch what {
 		case "servfail":
 			return failing(req, dns.RcodeServerFailure)
+		case "unusable":
+			return []*dns.Msg{respond(t, req, `a.example. 60 IN MX 1 b\.c.example.`)}
 		case "nodata":
 			return []*dns.Msg{negative(t, req, dns.RcodeSuccess)}
 		case "nodata-bare":

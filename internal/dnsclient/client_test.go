@@ -163,6 +163,9 @@ func TestNegativeAnswersStayApart(t *testing.T) {
 			if got := kind(err); got != tc.want {
 				t.Errorf("got %s (%v), want %s", got, err, tc.want)
 			}
+			if err != nil && strings.Contains(err.Error(), "can be made") {
+				t.Errorf("%v: no record was read", err)
+			}
 			var e *resolve.Error
 			if err != nil && (!errors.As(err, &e) || e.Type != "TXT" || e.Name != "n.example") {
 				t.Errorf("error %#v does not name its question", err)
