@@ -30,6 +30,13 @@ func TestUnescape(t *testing.T) {
 	}
 }
 
+// TestLower: RFC 4343 §3, A to Z and nothing else.
+func TestLower(t *testing.T) {
+	if got := lower("AMZ@[`amz{09-_.\xc4\xff"); got != "amz@[`amz{09-_.\xc4\xff" {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestRawName(t *testing.T) {
 	tests := []struct {
 		in, want string
