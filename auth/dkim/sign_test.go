@@ -153,6 +153,21 @@ func TestSignErrors(t *testing.T) {
 			}
 		})
 	}
+	for name, edit := range map[string]func(*Signer){
+		"expires in a second": func(s *Signer) { s.Expire = time.Second },
+		"the longest auid":    func(s *Signer) { s.AUID = strings.Repeat("x", 900-len("@example.com")) + "@example.com" },
+	} {
+		h, _ := message(plainText)
+		s := testSigners(t)
+		edit(&s[0])
+		if _, err := NewSigning(h, s); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		s[0].AUID = strings.Repeat("x", 901-len("@example.com")) + "@example.com"
+		if _, err := NewSigning(h, s); err == nil {
+			t.Errorf("%s: an auid of 901 bytes", name)
+		}
+	}
 	for _, bits := range []uint{1024, 4096} { // RFC 8301 §3.2: both may sign
 		pub := rsaKey(t).PublicKey
 		n := *pub.N

@@ -29,3 +29,14 @@ func TestQuotedPrintable(t *testing.T) {
 		}
 	}
 }
+
+// TestIsFieldName: RFC 5322 §3.6.8 ftext, without the semicolon that ends h=.
+func TestIsFieldName(t *testing.T) {
+	for name, want := range map[string]bool{
+		"From": true, "!~": true, "": false, "a b": false, "a\x1f": false, "a\x7f": false, "a\x80": false, "a:": false, "a;": false,
+	} {
+		if got := isFieldName(name); got != want {
+			t.Errorf("%q: %v", name, got)
+		}
+	}
+}
