@@ -196,11 +196,9 @@ func (s *signature) parseNumbers(tags tagvalue.List) error {
 		if v == "" || len(v) > n.digits || strings.Trim(v, "0123456789") != "" {
 			return fmt.Errorf("%w: %s=%q is not a number", ErrSyntax, n.name, dkimsig.Short(v))
 		}
-		u, err := strconv.ParseInt(v, 10, 64)
-		if err != nil {
-			u = math.MaxInt64 // §3.5 allows to take t= and x= over 12 digits for infinite; no body is so long
-		}
-		*n.value = u
+		// Beyond all numbers it is the largest: §3.5 allows to take t= and x= over 12
+		// digits for infinite, and no body is so long.
+		*n.value, _ = strconv.ParseInt(v, 10, 64)
 	}
 	if s.signed >= 0 && s.expires >= 0 && s.expires <= s.signed && s.signed != math.MaxInt64 {
 		return fmt.Errorf("%w: x= is not after t=", ErrSyntax)

@@ -30,9 +30,6 @@ func signingDomain(d string) (string, error) {
 // domainName is resolve.CanonicalName without the trailing dot that RFC 5321
 // does not know.
 func domainName(s string) (string, error) {
-	if len(s) > 1000 {
-		return "", errors.New("domain name longer than 1000 bytes")
-	}
 	if strings.HasSuffix(s, ".") {
 		return "", fmt.Errorf("domain name %q ends in a dot", dkimsig.Short(s))
 	}
