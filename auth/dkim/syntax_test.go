@@ -1,6 +1,9 @@
 package dkim
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // TestQuotedPrintable: RFC 6376 §2.11. What stands for itself is %x21-3A, %x3C
 // and %x3E-7E; "=" and two digits may stand anywhere, also at the end.
@@ -38,5 +41,25 @@ func TestIsFieldName(t *testing.T) {
 		if got := isFieldName(name); got != want {
 			t.Errorf("%q: %v", name, got)
 		}
+	}
+}
+
+// TestFolder: a line has 77 columns at most, the space before a word counted.
+func TestFolder(t *testing.T) {
+	for _, tc := range []struct {
+		column, word int
+		space, folds bool
+	}{{70, 7, false, false}, {70, 8, false, true}, {70, 6, true, false}, {70, 7, true, true}} {
+		f := folder{column: tc.column}
+		f.add(strings.Repeat("x", tc.word), tc.space)
+		if folds := strings.Contains(f.b.String(), "\r\n "); folds != tc.folds {
+			t.Errorf("%+v: %q", tc, f.b.String())
+		}
+	}
+	f := folder{column: 60}
+	f.add("12345678", true)
+	f.add("12345678", true)
+	if got := f.b.String(); got != " 12345678\r\n 12345678" {
+		t.Errorf("%q", got)
 	}
 }

@@ -112,6 +112,18 @@ func TestFloodOfStrayPacketsEnds(t *testing.T) {
 	}
 }
 
+func TestEDNSSize(t *testing.T) {
+	f := newFake(t, withoutTCP, func(req *dns.Msg, _ asked) []*dns.Msg {
+		if opt := req.IsEdns0(); opt == nil || opt.UDPSize() != 1232 || opt.Do() {
+			t.Errorf("%v", opt)
+		}
+		return []*dns.Msg{respond(t, req, "a.example. 60 IN TXT x")}
+	})
+	if _, err := newClient(t, Config{}, f).LookupTXT(t.Context(), "a.example"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestServerWithoutEDNS(t *testing.T) {
 	for _, rcode := range []int{dns.RcodeFormatError, dns.RcodeNotImplemented} {
 		t.Run(dns.RcodeToString[rcode], func(t *testing.T) {
