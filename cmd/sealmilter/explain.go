@@ -17,6 +17,7 @@ import (
 	"github.com/sealmilter/sealmilter/internal/assemble"
 	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/explain"
+	"github.com/sealmilter/sealmilter/internal/inspect"
 	"github.com/sealmilter/sealmilter/internal/problem"
 )
 
@@ -104,7 +105,7 @@ func (f *explainFlags) explain(ctx context.Context, cmd *cobra.Command, path str
 		return nil, err
 	}
 	defer closeResolver()
-	store, problems := assemble.Keys(cfg, nil)
+	store, problems := inspect.Keys(cfg)
 	set := assemble.Setup(cfg, assemble.Parts{Keys: store, Resolver: r, Log: slog.New(slog.DiscardHandler)})
 	x, err := explain.Message(ctx, set, r, req)
 	if errors.Is(err, explain.ErrNoClient) {
