@@ -123,7 +123,7 @@ func first(old string, path []string, good func(old, new *yaml.Node) bool, byHan
 			return text, nil
 		}
 	}
-	return "", problem.Fail("write it yourself: "+byHand, "the file is written in a way that cannot be edited safely")
+	return "", problem.Fail("write it yourself, in the section that is there: "+byHand, "the file is written in a way that cannot be edited safely")
 }
 
 // onlyThere reports whether b is a but for what stands at path, and whether that is
