@@ -58,7 +58,7 @@ var evaluateCases = map[string]evaluateCase{
 	"B.4.3 PSD":                      {"giant.bank.example", "spf:mail.giant.bank.example dkim:mail.mega.bank.example", "pass none@giant.bank.example spf:mail.giant.bank.example", []string{"bank.example psd=y", "giant.bank.example p=none"}, ""},
 	"B.4.3 DKIM alone is not enough": {"giant.bank.example", "dkim:mail.mega.bank.example", "fail none@giant.bank.example", []string{"bank.example psd=y", "giant.bank.example p=none"}, "not aligned"},
 
-	// What differs from RFC 7489 (notes §1.9).
+	// What differs from RFC 7489.
 	"1.9 record only at the subdomain":  {"mail.example.com", "dkim:example.com", "fail reject@mail.example.com", []string{"mail.example.com p=reject"}, "not aligned"},
 	"1.9 record half-way":               {"a.b.example.com", "", "fail quarantine@b.example.com", []string{"b.example.com p=reject; sp=quarantine", "a.b.example.com A 192.0.2.1"}, ""},
 	"1.9 record of a public suffix":     {"victim.co.uk", "dkim:other.co.uk", "pass none@co.uk dkim:other.co.uk", []string{"co.uk p=none"}, ""},
@@ -109,7 +109,7 @@ var evaluateCases = map[string]evaluateCase{
 	"no record anywhere":         {"example.org", "dkim:example.org", "none @", simple, "no policy record"},
 	"a name too long for _dmarc": {strings.Repeat("a.", 123) + "example", "", "none @", nil, "no policy record"},
 
-	// When the DNS fails (§4.10.1, §5.3.6; notes §1.7).
+	// When the DNS fails (§4.10.1, §5.3.6).
 	"author record unknown":   {"a.example.com", "dkim:a.example.com", "temperror @", []string{"example.com p=reject", "_dmarc.a.example.com TXT !timeout"}, "no answer in time"},
 	"org record unknown":      {"a.example.com", "dkim:a.example.com", "temperror @", []string{"_dmarc.example.com TXT !servfail"}, "SERVFAIL"},
 	"top of the walk unknown": {"a.example.com", "", "temperror reject@example.com", []string{"example.com p=reject", "_dmarc.com TXT !servfail"}, ""},
