@@ -55,7 +55,7 @@ mail    A   192.0.2.20
 	"lame.reject.example.": "",
 }
 
-// zoneName is the zone's file name; the root's is "root".
+// zoneFile is the zone's file name; the root's is "root".
 func (d *dnsLab) zoneFile(zone string) string {
 	if zone == "." {
 		return filepath.Join(d.dir, "root.zone")
