@@ -2,7 +2,6 @@ package setup
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"net"
 	"net/netip"
@@ -136,7 +135,7 @@ func chooseSocket(cfg *config.Config, h postfix.Host) (e postfix.Endpoint, liste
 }
 
 func isDefaultListen(cfg *config.Config) bool {
-	return fmt.Sprint(cfg.Listen) == fmt.Sprint(config.Default().Listen)
+	return slices.Equal(cfg.Listen, config.Default().Listen)
 }
 
 // inQueue is the socket that a chrooted Postfix sees, and any other too.
