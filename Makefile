@@ -5,7 +5,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 SUDO    := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
-.PHONY: build demo test quick test-matrix packages-installed unit conformance e2e lint bench fuzz hostile mutate install clean
+.PHONY: build demo test quick test-matrix packages-installed unit conformance e2e lint bench fuzz hostile mutate docs install clean
 
 build: bin/sealmilter
 
@@ -78,6 +78,10 @@ bench:
 # The figures of docs/security.md, in full size, with limits of time and memory.
 hostile:
 	$(GO) test -count=1 -timeout 30m -v ./test/siege -full
+
+# docs/milter.yaml.md, from milter.yaml.example and the defaults of the program.
+docs:
+	$(GO) run ./test/reference
 
 # Changes the code that docs/standards.md names, line by line, and reports what
 # no test of its row notices; half an hour.
