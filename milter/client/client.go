@@ -152,30 +152,7 @@ func (s *Session) Send(m Message) (Answer, error) {
 		return Answer{}, err
 	}
 	fields, body := split(m.Raw)
-	for _, f := range fields[min(s.hidden, len(fields)):] {
-		value := strings.ReplaceAll(f.value, "\r\n", "\n")
-		if !s.leadingSpace() {
-			value = strings.TrimPrefix(value, " ")
-		}
-		if err := s.s.Macros(gomilter.CodeHeader, "i", m.QueueID); err != nil {
-			return Answer{}, err
-		}
-		if err := goOn(s.s.HeaderField(f.name, value)); err != nil {
-			return Answer{}, err
-		}
-	}
-	if err := goOn(s.s.HeaderEnd()); err != nil {
-		return Answer{}, err
-	}
-	for chunk := range slices.Chunk([]byte(body), gomilter.MaxBodyChunk) {
-		if err := goOn(s.s.BodyChunk(chunk)); err != nil {
-			return Answer{}, err
-		}
-	}
-	if err := s.s.Macros(gomilter.CodeEOB, "i", m.QueueID); err != nil {
-		return Answer{}, err
-	}
-	edits, act, err := s.s.End()
+	edits, act, err := s.content(m.QueueID, fields, body)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -186,6 +163,43 @@ func (s *Session) Send(m Message) (Answer, error) {
 		}
 	}
 	a.Raw = join(fields, body)
+	if err := a.reply(act); err != nil {
+		return a, err
+	}
+	// Postfix sends ABORT after every end of message.
+	return a, s.s.Abort()
+}
+
+// content sends header section and body, and returns what the milter does with them.
+func (s *Session) content(queueID string, fields []field, body string) ([]gomilter.ModifyAction, *gomilter.Action, error) {
+	for _, f := range fields[min(s.hidden, len(fields)):] {
+		value := strings.ReplaceAll(f.value, "\r\n", "\n")
+		if !s.leadingSpace() {
+			value = strings.TrimPrefix(value, " ")
+		}
+		if err := s.s.Macros(gomilter.CodeHeader, "i", queueID); err != nil {
+			return nil, nil, err
+		}
+		if err := goOn(s.s.HeaderField(f.name, value)); err != nil {
+			return nil, nil, err
+		}
+	}
+	if err := goOn(s.s.HeaderEnd()); err != nil {
+		return nil, nil, err
+	}
+	for chunk := range slices.Chunk([]byte(body), gomilter.MaxBodyChunk) {
+		if err := goOn(s.s.BodyChunk(chunk)); err != nil {
+			return nil, nil, err
+		}
+	}
+	if err := s.s.Macros(gomilter.CodeEOB, "i", queueID); err != nil {
+		return nil, nil, err
+	}
+	return s.s.End()
+}
+
+// reply is what the SMTP client hears.
+func (a *Answer) reply(act *gomilter.Action) error {
 	switch act.Code {
 	case gomilter.ActContinue, gomilter.ActAccept:
 		a.Code, a.Text = 250, "2.0.0 Ok"
@@ -198,10 +212,9 @@ func (s *Session) Send(m Message) (Answer, error) {
 	case gomilter.ActReject:
 		a.Code = 550
 	default:
-		return a, fmt.Errorf("unexpected answer %q", act.Code)
+		return fmt.Errorf("unexpected answer %q", act.Code)
 	}
-	// Postfix sends ABORT after every end of message.
-	return a, s.s.Abort()
+	return nil
 }
 
 func (s *Session) leadingSpace() bool { return s.s.ProtocolOption(gomilter.OptHeaderLeadingSpace) }
