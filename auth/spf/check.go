@@ -117,6 +117,11 @@ func splitAddress(addr string) (local, domain string) {
 // well-formed, more than one label, not an address (§2.3, §4.3). U-labels
 // become A-labels (RFC 8616 §4).
 func checkable(name string) (string, error) {
+	// No name of 253 A-label bytes has more bytes of U-labels than this; what is longer
+	// is not shown in the reason.
+	if len(name) > maxInput {
+		return "", fmt.Errorf("name of more than %d bytes", maxInput)
+	}
 	n, err := resolve.CanonicalName(name)
 	if err != nil {
 		return "", err
