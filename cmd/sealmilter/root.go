@@ -17,7 +17,13 @@ const (
 	exitFine     = 0
 	exitProblems = 1
 	exitUsage    = 2
+	exitSignal   = 128 // and the signal's number, as shells have it
 )
+
+// ended ends the program with this exit code; all that is to be said was said.
+type ended struct{ code int }
+
+func (e ended) Error() string { return fmt.Sprintf("exit code %d", e.code) }
 
 // misuse ends a command that was not called as it wants to be.
 type misuse struct {
@@ -47,7 +53,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	var wrong *problem.Error
 	var m *misuse
+	var end ended
 	switch {
+	case errors.As(err, &end):
+		return end.code
 	case errors.Is(err, problem.ErrShown):
 		return exitProblems
 	case errors.As(err, &m):

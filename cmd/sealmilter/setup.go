@@ -39,15 +39,50 @@ func runSetup(cmd *cobra.Command, s *setup.Common, mta string, run func(context.
 	if isTerminal(os.Stdin) {
 		s.In = bufio.NewReader(os.Stdin)
 	}
-	// Interrupted, what is half done is put back.
-	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
+	s.Begin()
+	ctx, caught := interruptible(cmd.Context())
 	err = run(ctx)
+	if sig := caught(); sig != nil && err != nil {
+		err = s.Interrupted(err)
+		problem.PrintError(cmd.ErrOrStderr(), err, problem.Hint(err))
+		return ended{exitSignal + int(sig.(syscall.Signal))}
+	}
 	var known *problem.Error
 	if err == nil || errors.Is(err, problem.ErrShown) || errors.As(err, &known) {
 		return err
 	}
 	return problem.Fail("", "%w", err)
+}
+
+// interruptible gives a context that ends with the first signal: what is half done is
+// put back then. A second one ends the program on the spot. caught tells the signal that
+// came, nil for none, and ends the watch.
+func interruptible(parent context.Context) (ctx context.Context, caught func() os.Signal) {
+	ctx, cancel := context.WithCancel(parent)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	first, stop := make(chan os.Signal, 1), make(chan struct{})
+	go func() {
+		defer close(first)
+		select {
+		case sig := <-signals:
+			first <- sig
+			cancel()
+		case <-stop:
+			return
+		}
+		select {
+		case sig := <-signals:
+			os.Exit(exitSignal + int(sig.(syscall.Signal)))
+		case <-stop:
+		}
+	}()
+	return ctx, func() os.Signal {
+		signal.Stop(signals)
+		close(stop)
+		cancel()
+		return <-first
+	}
 }
 
 // isTerminal: /dev/null, a character device too, has no terminal's settings.

@@ -95,12 +95,16 @@ func listenerOf(e postfix.Endpoint) (pid int, err error) {
 }
 
 // putConfig puts milter.yaml in place, as a whole.
-func putConfig(c *configPlan) error {
+func putConfig(c *configPlan, done *ledger) error {
 	if c.old == c.new && c.existed {
 		return nil
 	}
 	if err := os.MkdirAll(filepath.Dir(c.path), 0o755); err != nil {
 		return err
 	}
-	return wholefile.Replace(c.path, []byte(c.new), 0o644)
+	if err := wholefile.Replace(c.path, []byte(c.new), 0o644); err != nil {
+		return err
+	}
+	done.keep(c.path)
+	return nil
 }

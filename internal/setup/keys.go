@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"context"
 	"errors"
 
 	"github.com/sealmilter/sealmilter/internal/assemble"
@@ -14,11 +15,14 @@ import (
 )
 
 // makeKeys makes the keys that are missing, and proves all.
-func (c Common) makeKeys(cfg *config.Config) (*keys.Store, error) {
+func (c Common) makeKeys(ctx context.Context, cfg *config.Config) (*keys.Store, error) {
 	store, _ := assemble.Keys(cfg, nil)
 	for _, d := range c.Domains {
 		if _, _, err := store.Pick(d); !errors.Is(err, keys.ErrNoKey) {
 			continue
+		}
+		if err := ended(ctx); err != nil {
+			return nil, err
 		}
 		var made []*keys.Key
 		err := asuser.In(cfg.Sign.Keys, func() (err error) {
@@ -28,6 +32,7 @@ func (c Common) makeKeys(cfg *config.Config) (*keys.Store, error) {
 		if err != nil {
 			return nil, fail("the key folder is "+cfg.Sign.Keys+"; sealmilter keys new "+d+" makes keys apart from set-up", "%w", err)
 		}
+		c.done.keep("keys of " + d + " in " + cfg.Sign.Keys)
 		for _, k := range made {
 			c.ok("made %s (%s, %d bits)", k.Path(), k.Algorithm(), k.Bits())
 		}
@@ -43,7 +48,7 @@ func (c Common) makeKeys(cfg *config.Config) (*keys.Store, error) {
 			return nil, fail("make another: sealmilter keys new "+k.Domain, "%w", err)
 		}
 	}
-	return store, nil
+	return store, ended(ctx)
 }
 
 // records prints what remains to be done by hand.

@@ -103,15 +103,18 @@ func (s *Postfix) setUp(ctx context.Context) error {
 		want.DefaultAction = "accept"
 	}
 	final := h.Plan(want)
-	if len(final.Problems) == 0 && final.BouncesUnsigned && !s.DryRun && s.ask("Bounces that Postfix makes leave unsigned. Sign them too (internal_mail_filter_classes = bounce)") {
-		want.Bounces = true
+	if len(final.Problems) == 0 && final.BouncesUnsigned && !s.DryRun {
+		var err error
+		if want.Bounces, err = s.ask(ctx, "Bounces that Postfix makes leave unsigned. Sign them too (internal_mail_filter_classes = bounce)"); err != nil {
+			return err
+		}
 		final = h.Plan(want)
 	}
 	questions = append(questions, final.Questions...)
 	if len(final.Changes) > 0 {
 		questions = append(questions, final.Proving...)
 	}
-	if err := s.show(final, questions); err != nil {
+	if err := s.show(ctx, final, questions); err != nil {
 		return err
 	}
 	if s.DryRun {
@@ -123,6 +126,9 @@ func (s *Postfix) setUp(ctx context.Context) error {
 		return err
 	}
 	s.section("Self-test")
+	if err := ended(ctx); err != nil {
+		return err
+	}
 	if err := selfTest(ctx, postfixSide(h, final.MilterName), store, s.Domains); err != nil {
 		return fail("Postfix was not touched. "+s.socketHint(err), "%s does not do its work for user %s: %w", final.MilterName, h.Values.Get("mail_owner"), err)
 	}
@@ -204,7 +210,7 @@ func (s *Postfix) sayOrigin() {
 }
 
 // show prints the plan and stops where it must not go on.
-func (s *Postfix) show(p *postfix.Plan, questions []string) error {
+func (s *Postfix) show(ctx context.Context, p *postfix.Plan, questions []string) error {
 	for _, n := range p.Notes {
 		s.say("%s", n)
 	}
@@ -238,7 +244,11 @@ func (s *Postfix) show(p *postfix.Plan, questions []string) error {
 	for _, q := range questions {
 		if s.DryRun {
 			s.say("needs --yes: %s", q)
-		} else if !s.ask("Go on: " + q) {
+			continue
+		}
+		if yes, err := s.ask(ctx, "Go on: "+q); err != nil {
+			return err
+		} else if !yes {
 			return fail("if that is right, run it again with --yes; else narrow mynetworks, or write outbound.networks into "+s.Config, "nothing was changed: %s", q)
 		}
 	}
@@ -251,11 +261,11 @@ func (s *Postfix) prepare(ctx context.Context) (*keys.Store, error) {
 	if err := makeFolders(s.conf, s.inst.Host); err != nil {
 		return nil, err
 	}
-	store, err := s.makeKeys(s.conf.cfg)
+	store, err := s.makeKeys(ctx, s.conf.cfg)
 	if err != nil {
 		return nil, err
 	}
-	if err := putConfig(s.conf); err != nil {
+	if err := putConfig(s.conf, s.done); err != nil {
 		return nil, err
 	}
 	s.ok("%s and its keys can be used", s.Config)
@@ -283,5 +293,6 @@ func (s *Postfix) openSocket(ctx context.Context) error {
 		return err
 	}
 	s.ok("systemd opens %s", s.conf.milter.Unix)
+	s.done.keep(dropInPath)
 	return nil
 }

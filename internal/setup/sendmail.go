@@ -138,7 +138,9 @@ func (s *Sendmail) setUp(ctx context.Context) error {
 		return nil
 	}
 	for _, q := range questions {
-		if !s.ask("Go on: " + q) {
+		if yes, err := s.ask(ctx, "Go on: "+q); err != nil {
+			return err
+		} else if !yes {
 			return fail("if that is right, run it again with --yes; else write outbound.networks into "+s.Config, "nothing was changed: %s", q)
 		}
 	}
@@ -189,11 +191,11 @@ func (s *Sendmail) prepare(ctx context.Context) (*keys.Store, error) {
 	if err := makeKeyFolder(s.conf); err != nil {
 		return nil, err
 	}
-	store, err := s.makeKeys(s.conf.cfg)
+	store, err := s.makeKeys(ctx, s.conf.cfg)
 	if err != nil {
 		return nil, err
 	}
-	if err := putConfig(s.conf); err != nil {
+	if err := putConfig(s.conf, s.done); err != nil {
 		return nil, err
 	}
 	s.ok("%s", s.Config)

@@ -95,12 +95,12 @@ func (s *Sendmail) put(ctx context.Context, text string, using bool) (err error)
 			rerr = wholefile.Replace(s.cfPath(), []byte(s.cfText), 0o644)
 		}
 		if rerr != nil {
-			err = fail("sendmail.mc as it was is in "+s.backup(), "%w; and putting %s and %s back failed: %w", err, s.MC, s.cfPath(), rerr)
+			err = fail("sendmail.mc as it was is in "+s.backup(), "%w; and putting %s and %s back failed: %w", err, s.MC, s.cfPath(), notBack{rerr})
 			return
 		}
 		if restarted {
 			if _, rerr := runProgram(back, "sh", "-c", s.Restart); rerr != nil {
-				err = fail("restart Sendmail", "%w; %s and %s are as they were, but Sendmail does not restart: %w", err, s.MC, s.cfPath(), rerr)
+				err = fail("restart Sendmail", "%w; %s and %s are as they were, but Sendmail does not restart: %w", err, s.MC, s.cfPath(), notBack{rerr})
 				return
 			}
 		}

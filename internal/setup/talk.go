@@ -6,6 +6,7 @@ package setup
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -23,6 +24,7 @@ type Common struct {
 	Domains      []string // canonical names; none only for an undo
 	DryRun, Undo bool
 
+	done   *ledger
 	locks  string // folder of the lock files; "" is lockFolder
 	locked []*os.File
 }
@@ -59,17 +61,27 @@ func (t Talk) problems(all []problem.Problem) {
 	}
 }
 
-// ask returns true for yes.
-func (t Talk) ask(question string) bool {
+// ask returns true for yes. It does not wait longer than ctx: nobody answers then, and
+// the read is left behind for the end of the process.
+func (t Talk) ask(ctx context.Context, question string) (bool, error) {
 	if t.Yes {
 		t.say("%s: yes (--yes)", question)
-		return true
+		return true, nil
 	}
 	if t.In == nil {
-		return false
+		return false, nil
 	}
 	fmt.Fprintf(t.Out, "%s? [y/N] ", plain.Text(question))
-	line, _ := t.In.ReadString('\n')
-	line = strings.ToLower(strings.TrimSpace(line))
-	return line == "y" || line == "yes"
+	answer := make(chan string, 1)
+	go func() {
+		line, _ := t.In.ReadString('\n')
+		answer <- strings.ToLower(strings.TrimSpace(line))
+	}()
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(t.Out)
+		return false, errInterrupted
+	case a := <-answer:
+		return a == "y" || a == "yes", ended(ctx)
+	}
 }

@@ -1,6 +1,8 @@
 package setup
 
 import (
+	"bufio"
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -36,7 +38,9 @@ func TestTalk(t *testing.T) {
 	talk.ok("%s", evil)
 	talk.warn("%s", errors.New(evil))
 	talk.wrong(evil, evil)
-	talk.ask(evil)
+	if yes, err := talk.ask(t.Context(), evil); !yes || err != nil {
+		t.Error(yes, err)
+	}
 	talk.section(evil)
 	clean(t, out.String())
 	if n := strings.Count(out.String(), "\n"); n != 8 {
@@ -121,7 +125,7 @@ func TestHostileNamesInTheKeyFolder(t *testing.T) {
 	}
 	var out strings.Builder
 	c := Common{Talk: Talk{Out: &out, Err: &out}, Domains: []string{"example.com"}}
-	if _, err := c.makeKeys(cfg); err != nil {
+	if _, err := c.makeKeys(t.Context(), cfg); err != nil {
 		problem.PrintError(&out, err, problem.Hint(err))
 	}
 	clean(t, out.String())
@@ -142,4 +146,54 @@ func configWithKeys(t *testing.T) (cfg *config.Config, dir string) {
 		t.Fatal(problems)
 	}
 	return cfg, dir
+}
+
+// TestAsking: an answer, nobody there, and somebody who presses Ctrl-C: that does not
+// wait for Enter, and is no "no".
+func TestAsking(t *testing.T) {
+	for in, want := range map[string]bool{"y\n": true, " YES \n": true, "\n": false, "n\n": false, "": false} {
+		talk := Talk{Out: io.Discard, In: bufio.NewReader(strings.NewReader(in))}
+		if yes, err := talk.ask(t.Context(), "really"); yes != want || err != nil {
+			t.Errorf("%q: %v %v", in, yes, err)
+		}
+	}
+	r, w := io.Pipe()
+	defer w.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	asked := make(chan struct{})
+	talk := Talk{Out: writerFunc(func(p []byte) (int, error) {
+		if strings.Contains(string(p), "[y/N]") {
+			close(asked)
+		}
+		return len(p), nil
+	}), In: bufio.NewReader(r)}
+	go func() { <-asked; cancel() }()
+	if yes, err := talk.ask(ctx, "really"); yes || !errors.Is(err, errInterrupted) {
+		t.Errorf("interrupted: %v %v", yes, err)
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+// TestInterrupted: what was changed and what stays is said, and what could not be put
+// back is worse than the interruption.
+func TestInterrupted(t *testing.T) {
+	c := &Common{}
+	c.Begin()
+	if err := c.Interrupted(errors.New("context canceled")); err.Error() != "interrupted" || problem.Hint(err) != "nothing was changed" {
+		t.Errorf("%v: %s", err, problem.Hint(err))
+	}
+	c.done.keep("keys of example.com in /k")
+	c.done.keep("/etc/sealmilter/milter.yaml")
+	err := c.Interrupted(errors.New("context canceled"))
+	if hint := problem.Hint(err); err.Error() != "interrupted" || !strings.Contains(hint, "files are as they were. Made and kept: keys of example.com in /k; /etc/sealmilter/milter.yaml.") {
+		t.Errorf("%v: %s", err, hint)
+	}
+	bad := fail("do this", "%w; and putting back failed: %w", errInterrupted, notBack{errors.New("no space left")})
+	if err := c.Interrupted(bad); err != bad || problem.Hint(err) != "do this" {
+		t.Errorf("%v: %s", err, problem.Hint(err))
+	}
+	(*ledger)(nil).keep("of a set-up that nobody can interrupt")
 }

@@ -2,7 +2,6 @@ package setup
 
 import (
 	"context"
-	"errors"
 )
 
 // wayBack is the end of a set-up that failed after its first edit: the files come
@@ -10,7 +9,7 @@ import (
 // is why.
 func (s *Postfix) wayBack(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		err = errors.New("interrupted")
+		err = errInterrupted
 	}
 	// The caller may have given up; putting back must not.
 	back := context.WithoutCancel(ctx)
@@ -20,10 +19,10 @@ func (s *Postfix) wayBack(ctx context.Context, err error) error {
 	}
 	if rerr != nil {
 		return fail("run `sealmilter setup postfix --undo --postfix-config "+quote(s.Dir)+"` when that is mended; the files as they were are in "+s.inst.UndoDir(),
-			"%w; and putting main.cf and master.cf back failed: %w", err, rerr)
+			"%w; and putting main.cf and master.cf back failed: %w", err, notBack{rerr})
 	}
 	if _, rerr := s.inst.Reload(back); rerr != nil {
-		return fail("postfix -c "+quote(s.Dir)+" check", "%w; main.cf and master.cf are put back, but Postfix does not reload: %w", err, rerr)
+		return fail("postfix -c "+quote(s.Dir)+" check", "%w; main.cf and master.cf are put back, but Postfix does not reload: %w", err, notBack{rerr})
 	}
 	return fail("main.cf and master.cf are as they were", "%w", err)
 }
