@@ -2,6 +2,7 @@ package keys
 
 import (
 	"crypto/rsa"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -114,6 +115,10 @@ func (l *loader) load(domains []DomainSpec) (*Store, []Problem) {
 		}
 		l.foreign = uidOf(info) != l.owner
 	}
+	if errors.Is(l.rootErr, fs.ErrNotExist) && len(domains) > 0 && l.previous == nil {
+		l.report(Problem{Path: l.dir, Severity: Warning, Message: "the key folder (sign.keys) does not exist",
+			Hint: "the first key makes it; where keys are there already, sign.keys names another place"})
+	}
 	s := &Store{entries: make(map[string]*entry, len(domains))}
 	for _, spec := range domains {
 		s.entries[spec.Name] = l.domain(spec, errors.Is(l.rootErr, fs.ErrNotExist))
@@ -169,6 +174,7 @@ func (l *loader) domain(spec DomainSpec, dirGone bool) *entry {
 			e.broken = p
 		}
 	}
+	l.alike(e)
 	e.choose()
 	l.judge(e, folder, strays)
 	return e
@@ -181,7 +187,7 @@ func (l *loader) listed(e *entry, present []string, folder string) []string {
 	for i, selector := range e.spec.Selectors {
 		path := filepath.Join(folder, selector+keyExt)
 		p := Problem{Path: path, Domain: e.spec.Name, Severity: Error, Message: "listed selector without a key file"}
-		p.Hint = "put the key there, or remove " + clip(selector) + " from the selectors of " + e.spec.Name
+		p.Hint = "put the key there, or remove " + clip(selector) + " from the selectors of " + e.spec.Name + "; " + those(present)
 		switch {
 		case slices.Contains(e.spec.Selectors[:i], selector):
 		case checkSelector(selector, e.spec.Name) != nil:
@@ -199,6 +205,41 @@ func (l *loader) listed(e *entry, present []string, folder string) []string {
 		}
 	}
 	return found
+}
+
+// those lists the selectors that a folder has.
+func those(present []string) string {
+	const most = 10
+	if len(present) == 0 {
+		return "no key is there"
+	}
+	var names []string
+	for _, s := range present[:min(most, len(present))] {
+		names = append(names, clip(s))
+	}
+	if n := len(present) - most; n > 0 {
+		names = append(names, fmt.Sprintf("and %d more", n))
+	}
+	return "there are: " + strings.Join(names, ", ")
+}
+
+// alike warns of one key under two selectors: whoever rotates by copying a file
+// has not rotated.
+func (l *loader) alike(e *entry) {
+	first := make(map[string]*Key, len(e.keys))
+	for _, k := range e.keys {
+		der, err := x509.MarshalPKIXPublicKey(k.public)
+		if err != nil {
+			continue
+		}
+		old := first[string(der)]
+		if old == nil {
+			first[string(der)] = k
+			continue
+		}
+		l.report(Problem{Path: k.path, Domain: k.Domain, Severity: Warning, Message: "holds the same key as " + filepath.Base(old.path) + "; two selectors want two keys",
+			Hint: newKeyHint(k.Domain)})
+	}
 }
 
 // listFolder returns the selectors of the key files of a domain, the names of

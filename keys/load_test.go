@@ -2,6 +2,7 @@ package keys
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -141,9 +142,9 @@ func TestLoadProblems(t *testing.T) {
 		}, nil, 1, nil},
 		{"listed twice", spec(domain, "s1", "s1"), file("s1.pem", good, 0o600), nil, 1, nil},
 		{"listed, one is missing", spec(domain, "s1", "s2"), file("s1.pem", good, 0o600), []string{
-			"error: KEYS/example.com/s2.pem: listed selector without a key file\nhint: put the key there, or remove s2 from the selectors of example.com"}, 1, nil},
+			"error: KEYS/example.com/s2.pem: listed selector without a key file\nhint: put the key there, or remove s2 from the selectors of example.com; there are: s1"}, 1, nil},
 		{"listed, all missing", spec(domain, "s2"), file("s1.pem", good, 0o600), []string{
-			"error: KEYS/example.com/s2.pem: listed selector without a key file\nhint: put the key there, or remove s2 from the selectors of example.com", unsigned}, 0, ErrNoKey},
+			"error: KEYS/example.com/s2.pem: listed selector without a key file\nhint: put the key there, or remove s2 from the selectors of example.com; there are: s1", unsigned}, 0, ErrNoKey},
 		{"listed selector escapes", spec(domain, "../other.example/s1"), func(t *testing.T, dir string) {
 			put(t, dir, "other.example", "s1.pem", good)
 		}, []string{`error: KEYS/example.com: selector "../other.example/s1": empty label`, unsigned}, 0, ErrNoKey},
@@ -187,10 +188,32 @@ func TestLoadBadDomain(t *testing.T) {
 	}
 }
 
+// TestOneKeyUnderTwoSelectors: the mail is signed all the same.
+func TestOneKeyUnderTwoSelectors(t *testing.T) {
+	dir := keyFolder(t)
+	put(t, dir, "example.com", "s1.pem", pkcs8(t, rsa1024()))
+	put(t, dir, "example.com", "s2.pem", pkcs8(t, rsa1024()))
+	s, problems := Load(dir, []DomainSpec{spec("example.com")}, nil)
+	var same []string
+	for _, p := range problems {
+		if strings.Contains(p.Message, "same key") {
+			same = append(same, fmt.Sprint(filepath.Base(p.Path), ": ", p.Message, " | ", p.Hint, " ", p.Severity == Warning))
+		}
+	}
+	want := "s2.pem: holds the same key as s1.pem; two selectors want two keys | sealmilter keys new example.com true"
+	if len(same) != 1 || same[0] != want || len(s.All()) != 2 {
+		t.Errorf("got %q, %d keys", same, len(s.All()))
+	}
+	put(t, dir, "example.com", "s2.pem", pkcs8(t, rsa2048()))
+	if _, problems = Load(dir, []DomainSpec{spec("example.com")}, nil); strings.Contains(fmt.Sprint(problems), "same key") {
+		t.Error(problems)
+	}
+}
+
 func TestLoadNoKeyFolder(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "nothing", "here")
 	s, problems := Load(dir, []DomainSpec{spec("a.example"), spec("b.example")}, nil)
-	if len(problems) != 2 || problems[0].Severity != Warning || problems[0].Hint != "sealmilter keys new a.example" {
+	if len(problems) != 3 || problems[0].Path != dir || problems[0].Message != "the key folder (sign.keys) does not exist" || problems[0].Severity != Warning || problems[1].Severity != Warning || problems[1].Hint != "sealmilter keys new a.example" {
 		t.Errorf("problems %v", problems)
 	}
 	if _, _, err := s.Pick("a.example"); !errors.Is(err, ErrNoKey) {

@@ -61,13 +61,23 @@ func Compile(rules *tree.Node, opt Options) (*Policy, []Problem) {
 		d := listNode(scalarNode(defaultsID))
 		rules = &d
 	}
-	if c.want(rules, tree.List, "policy.rules") {
+	if rules.Kind != tree.List {
+		c.fail(rules, fmt.Sprintf("policy.rules must be a list, not %s", rules.Kind), listHint(rules))
+	} else {
 		if len(rules.Items) > maxRules {
 			c.fail(rules, fmt.Sprintf("more than %d rules", maxRules), "lists of words or domains fit into one rule")
 			rules = &tree.Node{Kind: tree.List}
 		}
+		first := 0 // line of the word defaults
 		for i := range rules.Items {
-			c.entry(&rules.Items[i])
+			n := &rules.Items[i]
+			if isDefaults := n.Kind == tree.Scalar && n.Scalar == defaultsID; isDefaults && first > 0 {
+				c.fail(n, "the built-in rules (defaults) are there twice", fmt.Sprintf("line %d has them already; take one away", first))
+				continue
+			} else if isDefaults {
+				first = max(1, n.Line)
+			}
+			c.entry(n)
 		}
 		c.unreachable(rules)
 	}
@@ -279,6 +289,21 @@ func (c *compiler) asked(f *field) {
 	if !slices.ContainsFunc(c.fields, func(g *field) bool { return g.name == f.name }) {
 		c.fields = append(c.fields, f)
 	}
+}
+
+// listHint: policy.rules is no list.
+func listHint(n *tree.Node) string {
+	switch {
+	case n.Kind == tree.Scalar && n.Scalar == defaultsID:
+		return "write [defaults]"
+	case n.Kind == tree.Scalar:
+		return `write [defaults] for the built-in rules; a rule of your own begins with "- name: my-rule"`
+	case len(n.Keys) == 0:
+		return "write [] for none, [defaults] for the built-in rules"
+	case slices.Contains(ruleKeys, n.Keys[0].Scalar):
+		return fmt.Sprintf(`each rule begins with a hyphen: "- %s:", and the lines that belong to it stand below its first word`, n.Keys[0].Scalar)
+	}
+	return fmt.Sprintf(`each rule begins with a hyphen and has its name within: "- name: %.64s"`, n.Keys[0].Scalar)
 }
 
 func (c *compiler) want(n *tree.Node, k tree.Kind, what string) bool {

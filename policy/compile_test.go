@@ -15,14 +15,17 @@ import (
 func TestMistakes(t *testing.T) {
 	rule := func(s string) string { return "- {name: r, action: reject, if: {" + s + "}}" }
 	for _, tt := range []struct{ name, rules, want string }{
-		{"not a list", "{a: b}", "1: policy.rules must be a list, not a map"},
+		{"not a list", "{a: b}", `1: policy.rules must be a list, not a map (each rule begins with a hyphen and has its name within: "- name: a")`},
+		{"one rule without hyphen", "{name: a, action: reject}", `1: policy.rules must be a list, not a map (each rule begins with a hyphen: "- name:", and the lines that belong to it stand below its first word)`},
+		{"the word defaults alone", "defaults", "1: policy.rules must be a list, not a single value (write [defaults])"},
+		{"a word", "reject", `1: policy.rules must be a list, not a single value (write [defaults] for the built-in rules; a rule of your own begins with "- name: my-rule")`},
 		{"word for a rule", "[default]", `1: unknown rule "default" (a rule is a map with name, if and action; the word "defaults" stands for the built-in rules)`},
 		{"empty rule entry", "[null]", "1: a rule must be a map, not nothing"},
 		{"no name", "- {action: reject}", "1: a rule has no name (log, metrics and X-Quarantine name the rule that decided: name: my-rule)"},
 		{"bad name", "- {name: my rule, action: reject}", `1: rule name "my rule" (letters, digits, - _ and . only, 1 to 64 of them)`},
 		{"same name twice", "- {name: r, action: reject, if: {spf: fail}}\n- {name: r, action: accept}", `2: two rules are called "r" (the other one comes with line 1)`},
 		{"name of a built-in rule", "- defaults\n- {name: broken-from, action: accept}", `2: two rules are called "broken-from" (the other one comes with line 1)`},
-		{"defaults twice", "- defaults\n- defaults", `2: two rules are called "hidden-from" (the other one comes with line 1)`},
+		{"defaults twice", "- defaults\n- defaults", `2: the built-in rules (defaults) are there twice (line 1 has them already; take one away)`},
 		{"no action", "- {name: r}", `1: rule "r" has no action (allowed: accept, tag, quarantine, reject, tempfail, discard)`},
 		{"unknown action", "- {name: r, action: rejct}", `1: unknown action "rejct" (did you mean "reject"?)`},
 		{"unknown rule field", "- {name: r, action: reject, replay: x}", `1: unknown field "replay" in rule "r" (did you mean "reply"?)`},
@@ -49,7 +52,7 @@ func TestMistakes(t *testing.T) {
 		{"not an address", rule("client.ip: localhost"), `1: client.ip: "localhost" is not an IP address`},
 		{"host bits", rule("client.ip: {cidr: 192.168.5.1/24}"), `1: client.ip: "192.168.5.1/24" has bits set beyond its length (write 192.168.5.0/24 for the network, or 192.168.5.1 for the one address)`},
 		{"host bits in a word", rule("client.ip: 192.168.5.1/24"), `1: client.ip: "192.168.5.1/24" has bits set beyond its length (write 192.168.5.0/24 for the network, or 192.168.5.1 for the one address)`},
-		{"bad network", rule("client.ip: {cidr: 192.168.5.0/33}"), `1: client.ip: "192.168.5.0/33" is not an IP network`},
+		{"bad network", rule("client.ip: {cidr: 192.168.5.0/33}"), `1: client.ip: "192.168.5.0/33" is not an IP network (the number behind / is at most 32 here; 192.168.5.0 alone is the one address)`},
 		{"star in a domain", rule(`from.domain: "*.example.com"`), `1: from.domain: "*.example.com" is not a domain name (write {glob: "*.example.com"})`},
 		{"address for a domain", rule("from.domain: a@b.example"), `1: from.domain: "a@b.example" is not a domain name (only the domain: b.example)`},
 		{"bad regex", rule(`helo: {regex: "(a"}`), "1: helo: regex: missing closing ): `(a` (the syntax is RE2's: no look-around, no back-references)"},

@@ -94,6 +94,7 @@ var importers = map[string][]string{
 	"github.com/emersion/go-msgauth":      {"internal/secondopinion"},
 	"github.com/maypok86/otter/v2":        {"internal/dnsclient"},
 	"golang.org/x/net/idna":               {"auth/resolve"},
+	"golang.org/x/net/publicsuffix":       {"internal/config"},
 	"golang.org/x/net/netutil":            {"internal/socket"},
 	"golang.org/x/sys":                    {"cmd/sealmilter", "internal/child"},
 	"github.com/prometheus/client_golang": {"internal/telemetry"},

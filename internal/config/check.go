@@ -98,6 +98,9 @@ func (d *decoder) checkSign(c *Config) {
 	if s.Keys == "" {
 		d.failAt("sign.keys", "sign.keys is empty", "leave it away for "+Default().Sign.Keys)
 	}
+	if d.empty["sign.domains"] {
+		d.warnAt("sign.domains", "sign.domains names no domain: no mail is signed", "write domains: [example.com]; where no mail is to be signed, domains: []")
+	}
 	first := map[string]int{}
 	for i, dom := range s.Domains {
 		path := fmt.Sprintf("sign.domains[%d]", i)
@@ -106,9 +109,7 @@ func (d *decoder) checkSign(c *Config) {
 		} else {
 			first[dom.Name] = d.lines[path]
 		}
-		if dom.Name != "" && !strings.Contains(dom.Name, ".") {
-			d.warnAt(path, fmt.Sprintf("domain %s has no dot", dom.Name), "")
-		}
+		d.checkDomain(path, dom)
 		d.twice(path+".selectors", dom.Selectors)
 	}
 	d.twice("sign.headers", s.Headers)
@@ -175,4 +176,5 @@ func (d *decoder) checkPolicy(c *Config) {
 		d.problems = append(d.problems, Problem{Line: x.Line, Message: x.Message, Hint: x.Hint, Severity: sev})
 	}
 	c.Policy.Compiled = p
+	d.oddWords(&c.Policy.Rules.Node)
 }

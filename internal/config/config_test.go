@@ -152,12 +152,26 @@ func TestFull(t *testing.T) {
 	}
 }
 
-func TestUnbuiltByDefault(t *testing.T) {
-	if got := parse(t, "mta: auto").Unbuilt(); len(got) != 0 {
-		t.Error(got)
+// TestUnbuilt: a warning for what the file asks for in vain, with its line; none
+// for a default. TestOdd/unbuilt has them all.
+func TestUnbuilt(t *testing.T) {
+	for _, yaml := range []string{
+		"mta: auto", "sign: {domains: [example.com]}", "sign: {domains: [example.com], require_published: false}", "sign:\n  domains: [example.com]\n  require_published:\n",
+		"sign: {rsa: go, domains_from: {}, senders: {}, rotate: {}}\nverify: {arc: false, dnsbl: []}\narc: {seal: {}}\nforwarders: []\nreports: {}\n", "sign: {domains: [example.com], require_published: true}",
+	} {
+		if c, problems := named().Parse("milter.yaml", []byte(yaml)); c == nil || len(problems) != 0 || len(c.Unbuilt()) != 0 {
+			t.Errorf("%s: %s", yaml, problems)
+		}
 	}
-	if got := parse(t, "sign: {domains: [example.com]}").Unbuilt(); len(got) != 0 {
-		t.Error(got)
+	for yaml, want := range map[string]string{
+		"sign:\n  rsa: openssl": "milter.yaml:2: warning: sign.rsa: openssl is not built yet",
+		"policy:\n  rules:\n  - name: a\n    if:\n      any:\n        - {spf: fail}\n        - {arc.domain: example.com}\n    action: tag\n    headers: {X-A: b}": "milter.yaml:7: warning: policy.rules: arc (always none) is not built yet",
+		"policy:\n  rules:\n  - name: a\n    if:\n      dnsbl: zen.example\n    action: tag\n    headers: {X-A: b}":                                               "milter.yaml:5: warning: policy.rules: dnsbl (always empty) is not built yet",
+	} {
+		c, problems := named().Parse("milter.yaml", []byte(yaml))
+		if got, _, _ := strings.Cut(problems.String(), "\n"); c == nil || got != want || len(problems) != 1 {
+			t.Errorf("%s\ngot  %swant %s", yaml, problems, want)
+		}
 	}
 }
 

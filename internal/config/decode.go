@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,7 +15,9 @@ import (
 // decoder fills a Config from a tree and collects every problem.
 type decoder struct {
 	problems Problems
-	lines    map[string]int // path of a value ("sign.domains[1].name") -> line
+	lines    map[string]int  // path of a value ("sign.domains[1].name") -> line
+	empty    map[string]bool // paths that the file names and gives nothing
+	whole    bool            // the file as a whole is no map
 }
 
 // nodeDecoder is a value with a form of its own, such as "a name or an object".
@@ -39,6 +42,7 @@ func (d *decoder) warnAt(path, msg, hint string) {
 func (d *decoder) value(n *tree.Node, v reflect.Value, path string, tag reflect.StructTag) {
 	d.lines[path] = n.Line
 	if n.Kind == tree.Null {
+		d.empty[path] = true
 		return
 	}
 	if x, ok := v.Addr().Interface().(nodeDecoder); ok {
@@ -48,14 +52,24 @@ func (d *decoder) value(n *tree.Node, v reflect.Value, path string, tag reflect.
 	switch {
 	case isText(v):
 		if n.Kind != tree.Scalar {
-			d.fail(n, fmt.Sprintf("%s must be a single value, not %s", path, n.Kind), "")
+			d.fail(n, fmt.Sprintf("%s must be a single value, not %s", path, n.Kind), colonHint(n))
 			return
 		}
 		old := reflect.ValueOf(v.Interface())
-		if err := setText(v, n.Scalar, tag); err != nil {
-			v.Set(old) // so that one mistake does not look like two
-			d.fail(n, path+": "+err.Error(), hintOf(err))
+		err := setText(v, n.Scalar, tag)
+		if err == nil && lettersAsQuotes(n.Scalar, tag) {
+			err = fmt.Errorf("%s has curly quotes around it", tree.Quote(n.Scalar))
 		}
+		if err != nil {
+			hint := meant(v, n, path, tag)
+			if hint == "" {
+				hint = hintOf(err)
+			}
+			v.Set(old) // so that one mistake does not look like two
+			d.fail(n, path+": "+err.Error(), hint)
+			return
+		}
+		d.oddValue(n, v, path, tag)
 	case v.Kind() == reflect.Struct:
 		d.object(n, v, path)
 	case v.Kind() == reflect.Slice:
@@ -72,11 +86,7 @@ func (d *decoder) list(n *tree.Node, v reflect.Value, path string, tag reflect.S
 		n = &tree.Node{Kind: tree.List, Line: n.Line, Column: n.Column, Items: []tree.Node{*n}}
 	}
 	if n.Kind != tree.List {
-		hint := ""
-		if n.Kind == tree.Scalar {
-			hint = fmt.Sprintf("write [%s]", n.Scalar)
-		}
-		d.fail(n, fmt.Sprintf("%s must be a list, not %s", path, n.Kind), hint)
+		d.fail(n, fmt.Sprintf("%s must be a list, not %s", path, n.Kind), notAList(n))
 		return
 	}
 	v.Set(reflect.MakeSlice(v.Type(), len(n.Items), len(n.Items)))
@@ -96,6 +106,7 @@ func (d *decoder) object(n *tree.Node, v reflect.Value, path string) {
 		hint := ""
 		if path == "" {
 			hint = smallest
+			d.whole = true
 		}
 		d.fail(n, fmt.Sprintf("%s must be a map, not %s", orFile(path), n.Kind), hint)
 		return
@@ -128,6 +139,15 @@ func join(path, name string) string {
 
 // unknownHint: a slip of the finger, a field of another section, or the list.
 func unknownHint(name, path string, names []string) string {
+	if t := strings.TrimFunc(strings.Trim(name, curly), oddBlank); t != name && slices.Contains(fieldWords(), t) {
+		if strings.ContainsFunc(name, oddBlank) {
+			return "a blank that is no plain space (a web page's, or Alt+Space) is a letter to YAML: write \"  " + t + ":\" with plain spaces"
+		}
+		return "curly quotes are letters to YAML: write " + t
+	}
+	if hint := misplaced[name]; hint != "" && (path == "" || path == "sign") {
+		return hint
+	}
 	if n := tree.Nearest(name, names); n != "" {
 		return fmt.Sprintf("did you mean %q?", n)
 	}

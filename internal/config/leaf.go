@@ -167,7 +167,12 @@ func checkString(s *string, tag reflect.StructTag) error {
 }
 
 func domainHint(s string) string {
+	if _, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
+		return "this is an address; write the domain that stands behind the @ of From, such as example.com"
+	}
 	switch {
+	case strings.HasPrefix(s, ".") && len(s) > 1:
+		return fmt.Sprintf("write %s; subdomains are included", s[1:])
 	case strings.HasPrefix(s, "*."):
 		return fmt.Sprintf("write %s; subdomains are included", s[2:])
 	case strings.Contains(s, "@"):

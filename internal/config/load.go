@@ -8,8 +8,10 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/sealmilter/sealmilter/auth/resolve"
@@ -45,11 +47,15 @@ func (l Loader) Parse(name string, data []byte) (*Config, Problems) {
 	if file == nil {
 		return nil, problems.tidy(name)
 	}
-	d := &decoder{lines: map[string]int{}}
+	d := &decoder{lines: map[string]int{}, empty: map[string]bool{}}
 	c := defaults()
 	d.object(file, reflect.ValueOf(c).Elem(), "")
+	if d.whole {
+		return nil, notAMap(data, d.problems).tidy(name)
+	}
 	l.authservID(d, c)
 	d.check(c)
+	d.checkUnbuilt(c)
 	if problems = d.problems.tidy(name); problems.Failed() {
 		return nil, problems
 	}
@@ -68,7 +74,7 @@ func (l Loader) authservID(d *decoder, c *Config) {
 		}
 		return
 	}
-	if d.failedAt(d.lines["authserv_id"]) && d.lines["authserv_id"] > 0 {
+	if d.failedAt(d.lines["authserv_id"]) && d.lines["authserv_id"] > 0 || d.misspelled("authserv_id") {
 		return
 	}
 	id, err := l.HostID()
@@ -116,6 +122,9 @@ func systemHostname() (string, error) {
 	return name, nil
 }
 
+// usualPath is where packages and setup put the configuration.
+const usualPath = "/etc/sealmilter/milter.yaml"
+
 // maxOrigin is room for the first line of a last good copy.
 const maxOrigin = 16 << 10
 
@@ -124,9 +133,7 @@ const maxOrigin = 16 << 10
 func readFile(path string) ([]byte, Problems) {
 	fail := func(err error) ([]byte, Problems) {
 		p := Problem{File: path, Message: "cannot be read: " + reason(err)}
-		if errors.Is(err, fs.ErrNotExist) {
-			p.Hint = smallest
-		}
+		p.Hint = readHint(path, err)
 		return nil, Problems{p}
 	}
 	f, err := os.Open(path)
@@ -139,6 +146,21 @@ func readFile(path string) ([]byte, Problems) {
 		return fail(err)
 	}
 	return data, nil
+}
+
+// readHint: the file at path cannot be read.
+func readHint(path string, err error) string {
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && path == usualPath:
+		return "sealmilter setup postfix --domain example.com makes it; by hand, " + smallest
+	case errors.Is(err, fs.ErrNotExist):
+		return smallest
+	case errors.Is(err, fs.ErrPermission):
+		return "do it as root, or as the user that the daemon runs as"
+	case errors.Is(err, syscall.EISDIR):
+		return "name the file in it: " + filepath.Join(path, filepath.Base(usualPath))
+	}
+	return ""
 }
 
 // reason is an error of package os without the path, which stands before it.

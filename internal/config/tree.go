@@ -127,6 +127,9 @@ func syntaxProblem(data []byte, err error) Problem {
 	}
 	line, text := cutLine(err)
 	p := Problem{Line: errorLine(data, err, line), Message: "not YAML: " + text}
+	if odd := oddLine(data, p.Line); odd.Line > 0 {
+		return odd
+	}
 	for _, h := range []struct{ text, hint string }{
 		{"cannot start any token", "a value that begins with one of @ ` % needs quotes"},
 		{"mapping values are not allowed", `a value with ": " in it needs quotes; otherwise check the indentation`},
@@ -269,7 +272,7 @@ func (c *converter) mapping(y *yaml.Node, n *tree.Node, depth int) {
 			continue
 		}
 		if first, twice := lines[k.Value]; twice {
-			c.fail(k, fmt.Sprintf("duplicate field %s", tree.Quote(k.Value)), fmt.Sprintf("it is set in line %d already", first))
+			c.fail(k, fmt.Sprintf("duplicate field %s", tree.Quote(k.Value)), twiceHint(k, y.Content[i+1], first, depth))
 			continue
 		}
 		lines[k.Value] = k.Line

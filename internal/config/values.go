@@ -125,7 +125,7 @@ func (t *Tree) decode(d *decoder, n *tree.Node, path string, tag reflect.StructT
 	case shape == "map" && n.Kind != tree.Map:
 		d.fail(n, fmt.Sprintf("%s must be a map, not %s", path, n.Kind), "")
 	case shape == "list" && n.Kind != tree.List:
-		d.fail(n, fmt.Sprintf("%s must be a list, not %s", path, n.Kind), "")
+		d.fail(n, fmt.Sprintf("%s must be a list, not %s", path, n.Kind), notAList(n))
 	default:
 		t.Node = *n
 	}

@@ -3,8 +3,10 @@ package config
 import (
 	"errors"
 	"flag"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -17,9 +19,14 @@ func named() Loader {
 }
 
 // TestWrong: one mistake a file, and beside it, whole, what check prints.
-func TestWrong(t *testing.T) {
-	files, err := filepath.Glob("testdata/wrong/*.yaml")
-	if err != nil || len(files) < 30 {
+func TestWrong(t *testing.T) { golden(t, "wrong", 100, false) }
+
+// TestOdd: files that are in use for all that, with a warning.
+func TestOdd(t *testing.T) { golden(t, "odd", 10, true) }
+
+func golden(t *testing.T, dir string, least int, loads bool) {
+	files, err := filepath.Glob("testdata/" + dir + "/*.yaml")
+	if err != nil || len(files) < least {
 		t.Fatalf("%d files, %v", len(files), err)
 	}
 	for _, file := range files {
@@ -29,8 +36,8 @@ func TestWrong(t *testing.T) {
 				t.Fatal(err)
 			}
 			c, problems := named().Parse("milter.yaml", data)
-			if c != nil || !problems.Failed() {
-				t.Error("no error")
+			if (c != nil) != loads || problems.Failed() == loads || len(problems) == 0 {
+				t.Errorf("loads: %v, %d problems", c != nil, len(problems))
 			}
 			golden := strings.TrimSuffix(file, ".yaml") + ".txt"
 			if *update {
@@ -45,11 +52,64 @@ func TestWrong(t *testing.T) {
 			if got := problems.String(); got != string(want) {
 				t.Errorf("got\n%swant\n%s", got, want)
 			}
-			if problems.Err() == nil {
-				t.Error("Err is nil")
+			if (problems.Err() == nil) != loads {
+				t.Errorf("Err is %v", problems.Err())
 			}
 		})
 	}
+}
+
+// TestMended: what a hint says to write is in the file beside the wrong one, and
+// that one loads without a word.
+func TestMended(t *testing.T) {
+	files, err := filepath.Glob("testdata/*/*.mended")
+	if err != nil || len(files) < 50 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".mended"), func(t *testing.T) {
+			base := strings.TrimSuffix(file, ".mended")
+			wrong, err := os.ReadFile(base + ".yaml")
+			if err != nil {
+				t.Fatal(err)
+			}
+			right, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, problems := named().Parse("milter.yaml", wrong)
+			if len(problems) == 0 {
+				t.Fatal("nothing was wrong")
+			}
+			for _, text := range replacements(problems[0].Hint) {
+				if unquoted, err := strconv.Unquote(text); err == nil && !strings.Contains(string(right), text) {
+					text = unquoted
+				}
+				if !strings.Contains(string(right), text) {
+					t.Errorf("the hint writes %q", text)
+				}
+			}
+			c, problems := named().Parse("milter.yaml", right)
+			if c == nil || len(problems) > 0 {
+				t.Errorf("as the hint says: %s", problems)
+			}
+		})
+	}
+}
+
+// replacements are the texts that a hint tells to write.
+func replacements(hint string) []string {
+	_, text, ok := strings.Cut(hint, "write ")
+	if !ok {
+		return nil
+	}
+	if _, other, ok := strings.Cut(text, " writes "); ok { // the escape of who really means it
+		return []string{other}
+	}
+	for _, end := range []string{"; ", " for the ", " with plain", " in sign"} {
+		text, _, _ = strings.Cut(text, end)
+	}
+	return []string{text}
 }
 
 func TestHostname(t *testing.T) {
@@ -94,7 +154,7 @@ func TestWarnings(t *testing.T) {
 		"egress: [100.64.1.1]":                                   "milter.yaml:1: warning: 100.64.1.1 is not a public address\n  hint: write the address that other hosts see; behind NAT it is the gateway's\n",
 		"egress: [224.0.0.1]":                                    "milter.yaml:1: warning: 224.0.0.1 is not a public address\n  hint: write the address that other hosts see; behind NAT it is the gateway's\n",
 		"dns: {timeout: 30s}":                                    "milter.yaml:1: warning: dns.timeout 30s is longer than limits.message_timeout 10s\n",
-		"sign: {domains: [local]}":                               "milter.yaml:1: warning: domain local has no dot\n",
+		"sign: {domains: [local]}":                               "milter.yaml:1: warning: domain local has no dot\n  hint: outside your own network nobody finds its key; write the whole domain, such as example.com\n",
 		"sign: {headers: [From, Bcc]}":                           "milter.yaml:1: warning: Bcc is often changed or removed on the way, which breaks the signature\n  hint: leave it away (RFC 6376 §5.4.1)\n",
 		"mta: sendmail\nsign: {canonicalization: simple/simple}": "milter.yaml:2: warning: Sendmail rewrites address fields, which breaks simple header signatures\n  hint: relaxed/relaxed\n",
 		"policy: {rules: [{name: a, action: accept}, defaults]}": "milter.yaml:1: warning: this rule is never reached\n  hint: the rule of line 1 has no \"if\" and takes every message\n",
@@ -135,8 +195,14 @@ func TestLoadMissing(t *testing.T) {
 		t.Error(got)
 	}
 	_, problems = named().Load(t.TempDir())
-	if !strings.Contains(problems.String(), "cannot be read: is a directory") {
-		t.Error(problems)
+	if got := problems.String(); !strings.Contains(got, "cannot be read: is a directory\n  hint: name the file in it: /") || !strings.HasSuffix(got, "/milter.yaml\n") {
+		t.Error(got)
+	}
+	if got := readHint("/etc/sealmilter/milter.yaml", fs.ErrNotExist); !strings.HasPrefix(got, "sealmilter setup postfix --domain example.com makes it; by hand, the smallest") {
+		t.Error(got)
+	}
+	if got := readHint(path, fs.ErrPermission); !strings.HasPrefix(got, "do it as root") {
+		t.Error(got)
 	}
 }
 

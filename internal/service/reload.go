@@ -22,9 +22,6 @@ func (s *service) use(r *running, problems config.Problems) []problem.Problem {
 		}
 		s.log.Log(context.Background(), level, "key: "+p.Message, "path", p.Path, "domain", p.Domain, "hint", p.Hint)
 	}
-	for _, name := range r.cfg.Unbuilt() {
-		s.log.Warn("accepted, but not built yet", "option", name)
-	}
 	trouble := inspect.Problems(problems, r.trouble)
 	s.state.problems(trouble)
 	s.state.runs(r)
