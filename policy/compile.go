@@ -303,7 +303,7 @@ func listHint(n *tree.Node) string {
 	case slices.Contains(ruleKeys, n.Keys[0].Scalar):
 		return fmt.Sprintf(`each rule begins with a hyphen: "- %s:", and the lines that belong to it stand below its first word`, n.Keys[0].Scalar)
 	}
-	return fmt.Sprintf(`each rule begins with a hyphen and has its name within: "- name: %.64s"`, n.Keys[0].Scalar)
+	return fmt.Sprintf(`each rule begins with a hyphen and has its name within: "- name: %s"`, strings.Trim(tree.Quote(n.Keys[0].Scalar), `"`))
 }
 
 func (c *compiler) want(n *tree.Node, k tree.Kind, what string) bool {

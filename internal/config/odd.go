@@ -31,7 +31,7 @@ func mended(s string) (all []mend) {
 	if t := strings.TrimFunc(s, oddBlank); t != s && t != "" {
 		all = append(all, mend{"a blank that is no plain space stands beside it: write ", t, ""})
 	}
-	if i := strings.IndexByte(s, '#'); i > 0 {
+	if i := strings.IndexByte(s, '#'); i > 0 && !strings.ContainsFunc(s, unseen) {
 		all = append(all, mend{"a comment needs a space before its #: write ", s[:i], " " + s[i:]})
 	}
 	return all
@@ -41,8 +41,11 @@ type mend struct{ why, value, rest string }
 
 // plainWord: YAML reads the word as itself, without quotes.
 func plainWord(s string) bool {
-	return s != "" && !strings.ContainsAny(s, "#,[]{}&*!|>'\"%@`") && !strings.Contains(s, ": ") && !strings.HasSuffix(s, ":") && !strings.HasPrefix(s, ":") && !strings.HasPrefix(s, "-") && !strings.HasPrefix(s, "?")
+	return s != "" && !strings.ContainsFunc(s, unseen) && !strings.ContainsAny(s, "#,[]{}&*!|>'\"%@`") && !strings.Contains(s, ": ") && !strings.HasSuffix(s, ":") && !strings.HasPrefix(s, ":") && !strings.HasPrefix(s, "-") && !strings.HasPrefix(s, "?")
 }
+
+// unseen: nothing that a hint could show as it is.
+func unseen(r rune) bool { return r != '\t' && !unicode.IsPrint(r) && !oddBlank(r) }
 
 func word(s string) string {
 	if plainWord(s) {
@@ -123,7 +126,7 @@ func (d *decoder) oddValue(n *tree.Node, v reflect.Value, path string, tag refle
 			d.warnAt(path, fmt.Sprintf("%s: %s is one address; was the network meant?", path, x.Addr()), fmt.Sprintf("write %s for the network, %s for the one address", net, x))
 		}
 	case *string:
-		if i := strings.IndexByte(n.Scalar, '#'); i > 0 && !n.Quoted && tag.Get("check") == "path" {
+		if i := strings.IndexByte(n.Scalar, '#'); i > 0 && !n.Quoted && !strings.ContainsFunc(n.Scalar, unseen) && tag.Get("check") == "path" {
 			d.warnAt(path, fmt.Sprintf("%s: # is part of %s", path, tree.Quote(n.Scalar)), "a comment needs a space before its #: write "+n.Scalar[:i]+" "+n.Scalar[i:])
 		}
 	}
@@ -133,15 +136,14 @@ func (d *decoder) oddValue(n *tree.Node, v reflect.Value, path string, tag refle
 func notAList(n *tree.Node) string {
 	switch {
 	case n.Kind == tree.Map && len(n.Keys) > 0:
-		return fmt.Sprintf(`each entry begins with a hyphen: "- %.64s:"`, n.Keys[0].Scalar)
+		return fmt.Sprintf(`each entry begins with a hyphen: "- %s:"`, word(n.Keys[0].Scalar))
 	case n.Kind == tree.Map:
 		return "write [] for none"
+	case len(n.Scalar) > maxString:
+		return "write [a, b, c]"
 	case !n.Quoted && strings.HasPrefix(n.Scalar, "-") && len(n.Scalar) > 1:
 		first, _, _ := strings.Cut(strings.TrimLeftFunc(n.Scalar[1:], oddBlank), " ")
-		return fmt.Sprintf("a hyphen needs a space behind it: write - %s", fmt.Sprintf("%.64s", first))
-	}
-	if len(n.Scalar) > maxString {
-		return "write [a, b, c]"
+		return fmt.Sprintf("a hyphen needs a space behind it: write - %s", word(first))
 	}
 	words := separate(n.Scalar)
 	return fmt.Sprintf("write [%s]", flowList(words))

@@ -29,7 +29,7 @@ func oddLine(data []byte, line int) Problem {
 	names := fieldWords()
 	for i := len(lines) - 1; i >= 0 && i > len(lines)-most; i-- {
 		l := strings.TrimSuffix(lines[i], "\r")
-		if t := strings.TrimSpace(l); t == "" || t[0] == '#' || len(l) > maxString {
+		if t := strings.TrimSpace(l); t == "" || t[0] == '#' || len(l) > maxString || strings.ContainsFunc(l, unseen) {
 			continue
 		}
 		if msg, hint := oddText(l, names, i == len(lines)-1); msg != "" {

@@ -234,3 +234,33 @@ func TestFieldsBetterLeftUnsigned(t *testing.T) {
 		}
 	}
 }
+
+// TestNotOdd: what is right, or said on purpose, gets no word.
+func TestNotOdd(t *testing.T) {
+	for _, yaml := range []string{
+		"outbound: {networks: [192.168.5.0/32, 192.168.5.1, 2001:db8::/32, \"2001:db8::/128\", 10.0.0.0/8]}",
+		"sign: {domains: [github.io, {name: co.uk, subdomains: false}, example.co.uk, xn--2j5b.example]}", "sign: {domains: []}",
+		"sign: {keys: \"/k/keys#ours\"}", "sign: {domains: [example.com]}#main", "listen: [local:/run/y.sock]", "mta: auto # “quoted”",
+		"policy: {rules: [{name: a, if: {header.Subject: a “b” c}, action: reject}, defaults]}",
+	} {
+		if c, problems := named().Parse("milter.yaml", []byte(yaml)); c == nil || len(problems) > 0 {
+			t.Errorf("%s: %s", yaml, problems)
+		}
+	}
+}
+
+// TestOneMistakeOneProblem: no second one that follows from the first, and no other
+// line than the one that is wrong.
+func TestOneMistakeOneProblem(t *testing.T) {
+	nameless := Loader{Hostname: func() (string, error) { return "vm", nil }}
+	for yaml, want := range map[string]string{
+		"authserv-id: mail.example.com": "milter.yaml:1: unknown field \"authserv-id\" in the file\n  hint: did you mean \"authserv_id\"?\n",
+		"authserv_id:mail.example.com":  "milter.yaml:1: no space behind \"authserv_id:\"\n  hint: write authserv_id: mail.example.com\n",
+		"reports:\n  -x: y\nsign:\n  via: ses\nmetrics: a: b\n": "milter.yaml:5: not YAML: mapping values are not allowed in this context\n" +
+			"  hint: a value with \": \" in it needs quotes; otherwise check the indentation\n",
+	} {
+		if c, problems := nameless.Parse("milter.yaml", []byte(yaml)); c != nil || problems.String() != want {
+			t.Errorf("got\n%swant\n%s", problems, want)
+		}
+	}
+}
