@@ -59,9 +59,6 @@ func printChecked(out, stderr io.Writer, r *inspect.Checked, quiet bool) {
 	}
 	fmt.Fprintln(out, "# effective configuration")
 	r.Config.WriteYAML(out)
-	for _, name := range r.Config.Unbuilt() {
-		fmt.Fprintf(out, "# accepted, not built yet: %s\n", name)
-	}
 	for _, k := range r.Keys {
 		state := "signs"
 		switch {

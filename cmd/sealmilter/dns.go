@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sealmilter/sealmilter/auth/resolve"
+	"github.com/sealmilter/sealmilter/internal/mta"
 	"github.com/sealmilter/sealmilter/internal/problem"
 	"github.com/sealmilter/sealmilter/keys"
 	"github.com/sealmilter/sealmilter/keys/publish"
@@ -46,7 +47,11 @@ keys, and SPF and DMARC records as advice. Forms: plain (for a web panel), bind
 					picked = append(picked, k)
 				}
 			}
-			records := publish.Publication{Domain: sdid, Keys: picked, Egress: cfg.Egress, ViaSES: cfg.Sign.ViaSES()}.Records()
+			relay := ""
+			if len(cfg.Egress) == 0 {
+				relay = mta.Relay(cmd.Context(), "")
+			}
+			records := publish.Publication{Domain: sdid, Keys: picked, Egress: cfg.Egress, ViaSES: cfg.Sign.ViaSES(), Relay: relay}.Records()
 			if asJSON {
 				return printJSON(cmd, records)
 			}

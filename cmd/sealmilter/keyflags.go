@@ -123,7 +123,7 @@ func badDomain(err error) error {
 func printJSON(cmd *cobra.Command, v any) error {
 	enc := json.NewEncoder(cmd.OutOrStdout())
 	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false) // no web page: "<YOUR PUBLIC ADDRESS>" stays readable
+	enc.SetEscapeHTML(false) // no web page
 	return enc.Encode(v)
 }
 

@@ -11,6 +11,7 @@ package doctor
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/sealmilter/sealmilter/auth/resolve"
@@ -38,6 +39,8 @@ type Finding struct {
 	Want    string `json:"want,omitempty"`
 	// Paste is what mends it: a DNS record as NAME TYPE DATA, or a command.
 	Paste string `json:"paste,omitempty"`
+
+	unknown bool // the DNS did not answer
 }
 
 // Domain is what is known here about the domain to look at.
@@ -55,6 +58,11 @@ type Domain struct {
 	PostfixDir string
 	// ViaSES: Amazon SES hands our mail on, so that Egress, PTR and HELO are theirs.
 	ViaSES bool
+	// Relay is the host that all mail leaves through (relayhost), "" for none: what
+	// the world sees is then its address.
+	Relay string
+	// Servers names the resolver, for when it answers nothing.
+	Servers string
 }
 
 // host is what to call the mail host where it needs a name.
@@ -67,12 +75,27 @@ func (d Domain) host() string {
 
 // DNS looks at everything that receivers find out about the domain.
 func DNS(ctx context.Context, r resolve.Resolver, d Domain) []Finding {
+	c := &answers{Resolver: r}
+	all := d.look(ctx, c)
+	if f, none := c.noDNS(d.Servers); none {
+		// What was found without the DNS stays.
+		return append([]Finding{f}, slices.DeleteFunc(all, func(f Finding) bool { return f.unknown })...)
+	}
+	return all
+}
+
+func (d Domain) look(ctx context.Context, r resolve.Resolver) []Finding {
 	var all []Finding
 	for _, selector := range d.Foreign {
 		all = append(all, ForeignKey(ctx, r, d.Name, selector))
 	}
 	for _, k := range d.Keys {
 		all = append(all, dkimKey(ctx, r, d, k))
+	}
+	if d.Relay != "" {
+		all = append(all, spfRelay(ctx, r, d))
+		all = append(all, dmarcRecord(ctx, r, d)...)
+		return append(all, mx(ctx, r, d)...)
 	}
 	all = append(all, spfDomain(ctx, r, d)...)
 	all = append(all, spfHelo(ctx, r, d)...)
@@ -98,7 +121,7 @@ func Worst(all []Finding) Level {
 
 // unknown is the finding for a question that the DNS did not answer.
 func unknown(check, subject string, err error) Finding {
-	return Finding{Level: Warn, Check: check, Subject: subject,
+	return Finding{Level: Warn, Check: check, Subject: subject, unknown: true,
 		Message: "the DNS did not answer, so that nothing is known: " + clip(err.Error()), Want: "run doctor again in a minute"}
 }
 

@@ -89,6 +89,27 @@ func spfSES(d Domain, record string) []Finding {
 	return []Finding{f}
 }
 
+// spfRelay: receivers see the relay's addresses, which only its operator knows.
+func spfRelay(ctx context.Context, r resolve.Resolver, d Domain) Finding {
+	record, several, err := spfRecord(ctx, r, d.Name)
+	f := Finding{Level: Pass, Check: "spf", Subject: d.Name, Seen: clip(record)}
+	through := "mail leaves through " + clip(d.Relay)
+	switch {
+	case resolve.Temporary(err):
+		return unknown("spf", d.Name, err)
+	case several != nil:
+		f.Level, f.Message = Fail, fmt.Sprintf("%d SPF records: receivers take none of them (RFC 7208 section 3.2)", len(several))
+		f.Seen, f.Want, f.Paste = clip(strings.Join(several, "  and  ")), "one record with the terms of both", txt(d.Name, merge(several))
+	case record == "":
+		f.Level, f.Message, f.Want = Fail, through+", and there is no SPF record", "v=spf1, mx, the include: term that the relay's operator names, ~all"
+	case !strings.Contains(strings.ToLower(record), "include:") && !strings.Contains(strings.ToLower(record), "redirect="):
+		f.Level, f.Message, f.Want = Warn, through+", and the record includes nobody's", "the include: term that the relay's operator names, in front of ~all"
+	default:
+		f.Message = through + ", and the record includes others: compare with what the relay's operator names"
+	}
+	return f
+}
+
 // spfHelo checks what counts for bounces, whose sender is null (RFC 7208 §2.4),
 // and that the name itself leads to us (RFC 5321 §4.1.4).
 func spfHelo(ctx context.Context, r resolve.Resolver, d Domain) []Finding {
@@ -181,7 +202,7 @@ func spfRecord(ctx context.Context, r resolve.Resolver, name string) (record str
 
 // proposal is the record of package keys.
 func proposal(d Domain) publish.TXT {
-	for _, t := range (publish.Publication{Domain: d.Name, Egress: d.Egress, ViaSES: d.ViaSES}).Records() {
+	for _, t := range (publish.Publication{Domain: d.Name, Egress: d.Egress, ViaSES: d.ViaSES, Relay: d.Relay}).Records() {
 		if t.Name == d.Name {
 			return t
 		}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/sealmilter/sealmilter/auth/resolve"
 	"github.com/sealmilter/sealmilter/internal/address"
 	"github.com/sealmilter/sealmilter/internal/assemble"
 	"github.com/sealmilter/sealmilter/internal/config"
@@ -36,6 +37,12 @@ type Examination struct {
 func Doctor(ctx context.Context, e Examination) ([]doctor.Finding, error) {
 	cfg, all := e.configuration()
 	egress := e.addresses(cfg)
+	relay := ""
+	if !e.NoMTA && len(e.Egress)+len(cfg.Egress) == 0 && !cfg.Sign.ViaSES() {
+		if relay = mta.Relay(ctx, e.PostfixDir); relay != "" {
+			egress = nil
+		}
+	}
 	r, closeResolver, err := assemble.ZoneOrDNS(cfg.DNS, e.Zone)
 	if err != nil {
 		return nil, err
@@ -45,7 +52,7 @@ func Doctor(ctx context.Context, e Examination) ([]doctor.Finding, error) {
 	if len(e.Egress)+len(cfg.Egress) == 0 && len(egress) > 0 {
 		all = append(all, doctor.Finding{Level: doctor.Pass, Check: "config", Subject: "egress", Message: "is not set: looked at are this host's own public addresses, " + joinAddrs(egress)})
 	}
-	d := doctor.Domain{Name: e.Domain, SDID: e.Domain, Egress: egress, Helo: e.Helo, PostfixDir: e.PostfixDir, ViaSES: cfg.Sign.ViaSES()}
+	d := doctor.Domain{Name: e.Domain, SDID: e.Domain, Egress: egress, Helo: e.Helo, PostfixDir: e.PostfixDir, ViaSES: cfg.Sign.ViaSES(), Servers: servers(r), Relay: relay}
 	all = append(all, loadKeys(cfg, &d)...)
 	all = append(all, runningDaemon(ctx, cfg.Admin.Addr, d.SDID)...)
 	for _, selector := range e.Selectors {
@@ -64,6 +71,14 @@ func Doctor(ctx context.Context, e Examination) ([]doctor.Finding, error) {
 	}
 	d.Helo = strings.ToLower(strings.TrimSuffix(d.Helo, "."))
 	return append(append(all, doctor.DNS(ctx, r, d)...), way...), nil
+}
+
+// servers names those that r asks, "" for a zone.
+func servers(r resolve.Resolver) string {
+	if c, ok := r.(interface{ Servers() []string }); ok {
+		return strings.Join(c.Servers(), ", ")
+	}
+	return ""
 }
 
 // configuration reads milter.yaml; without one, or with a bad one, the defaults

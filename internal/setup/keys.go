@@ -51,13 +51,14 @@ func (c Common) makeKeys(ctx context.Context, cfg *config.Config) (*keys.Store, 
 	return store, ended(ctx)
 }
 
-// records prints what remains to be done by hand.
-func (c Common) records(cfg *config.Config, store *keys.Store) {
+// records prints what remains to be done by hand. relay is the host that all mail
+// leaves through, "" for none.
+func (c Common) records(cfg *config.Config, store *keys.Store, relay string) {
 	c.section("Now publish these DNS records")
 	for _, d := range c.Domains {
 		picked, sdid, err := store.Pick(d)
 		if err == nil {
-			publish.Write(c.Out, publish.Plain, publish.Publication{Domain: sdid, Keys: picked, Egress: cfg.Egress, ViaSES: cfg.Sign.ViaSES()}.Records())
+			publish.Write(c.Out, publish.Plain, publish.Publication{Domain: sdid, Keys: picked, Egress: cfg.Egress, ViaSES: cfg.Sign.ViaSES(), Relay: relay}.Records())
 		}
 	}
 	c.say("The records again, in other forms: sealmilter dns %s --format bind|route53", c.Domains[0])

@@ -35,12 +35,9 @@ type TXT struct {
 	// Why is one paragraph for the reader: what it is for and what to mind.
 	// ASCII, since it ends up in zone files.
 	Why string `json:"why"`
-	// Placeholder: Value holds PublicAddress, which must be filled in first.
+	// Placeholder: Value lacks what we cannot know; Why says what.
 	Placeholder bool `json:"placeholder,omitempty"`
 }
-
-// PublicAddress stands in an SPF record for what we cannot know.
-const PublicAddress = "<YOUR PUBLIC ADDRESS>"
 
 // Record is the text of the DNS record that goes with a key (RFC 6376 §3.6.1;
 // RFC 8463 §4.2 for Ed25519).
@@ -70,6 +67,8 @@ type Publication struct {
 	Egress []netip.Addr
 	// ViaSES: Amazon SES sends for us.
 	ViaSES bool
+	// Relay is the host that all mail leaves through (relayhost), "" for none.
+	Relay string
 }
 
 // Records are the records in the order in which to publish them: DKIM, SPF,
@@ -121,16 +120,19 @@ func (p Publication) spf() TXT {
 		t.Why += " A custom MAIL FROM domain needs a record of its own: v=spf1 include:amazonses.com ~all"
 		return t
 	}
-	if len(terms) == 0 {
-		terms = []string{"ip4:" + PublicAddress}
+	switch {
+	case p.Relay != "":
+		terms, t.Placeholder = nil, true
+		t.Why += " Mail leaves through " + p.Relay + ": put the include: term in front of ~all that its operator names. Addresses of this host need not be in it."
+	case len(terms) == 0:
 		t.Placeholder = true
 		t.Why += " We cannot know the address that the world sees: behind NAT or a cloud's gateway it is none of this host's own. " +
-			"Fill it in, or set egress: in milter.yaml and ask again."
+			"Put ip4: and that address in front of ~all, or set egress: in milter.yaml and ask again."
 	}
 	// ~all and not -all: under DMARC both count the same, and a receiver that
 	// rejects on -all at MAIL FROM never sees the DKIM signature that survives
 	// forwarding (RFC 9989 §7.1).
-	t.Value = "v=spf1 mx " + strings.Join(terms, " ") + " ~all"
+	t.Value = "v=spf1 " + strings.Join(append(append([]string{"mx"}, terms...), "~all"), " ")
 	return t
 }
 

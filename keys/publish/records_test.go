@@ -38,12 +38,12 @@ func TestSPF(t *testing.T) {
 		want        string
 		placeholder bool
 	}{
-		{"unknown", nil, "v=spf1 mx ip4:<YOUR PUBLIC ADDRESS> ~all", true},
+		{"unknown", nil, "v=spf1 mx ~all", true},
 		{"v4 and v6", addrs("192.0.2.1", "2001:db8::1"), "v=spf1 mx ip4:192.0.2.1 ip6:2001:db8::1 ~all", false},
 		{"v4-mapped, twice", addrs("::ffff:192.0.2.1", "192.0.2.1"), "v=spf1 mx ip4:192.0.2.1 ~all", false},
-		{"invisible ones only", addrs("192.168.5.2", "10.0.0.1", "100.64.1.1", "127.0.0.1", "fe80::1%eth0", "fd00::1", "0.0.0.0"), "v=spf1 mx ip4:<YOUR PUBLIC ADDRESS> ~all", true},
+		{"invisible ones only", addrs("192.168.5.2", "10.0.0.1", "100.64.1.1", "127.0.0.1", "fe80::1%eth0", "fd00::1", "0.0.0.0"), "v=spf1 mx ~all", true},
 		{"one visible", addrs("192.168.5.2", "203.0.113.9"), "v=spf1 mx ip4:203.0.113.9 ~all", false},
-		{"invalid", []netip.Addr{{}}, "v=spf1 mx ip4:<YOUR PUBLIC ADDRESS> ~all", true},
+		{"invalid", []netip.Addr{{}}, "v=spf1 mx ~all", true},
 	} {
 		got := Publication{Domain: "example.com", Egress: tc.egress}.spf()
 		if got.Value != tc.want || got.Placeholder != tc.placeholder || strings.Contains(got.Why, "behind NAT") != tc.placeholder {
@@ -60,6 +60,24 @@ func TestSPFViaSES(t *testing.T) {
 		got := Publication{Domain: "example.com", Egress: egress, ViaSES: true}.spf()
 		if got.Value != want || got.Placeholder || !strings.Contains(got.Why, "MAIL FROM domain needs") {
 			t.Errorf("%+v, want %s", got, want)
+		}
+	}
+}
+
+// TestSPFThroughARelay: the world sees the relay's addresses; no value holds what is
+// to be filled in, since it is pasted as it stands.
+func TestSPFThroughARelay(t *testing.T) {
+	for _, egress := range [][]netip.Addr{nil, addrs("192.0.2.1")} {
+		got := Publication{Domain: "example.com", Egress: egress, Relay: "smtp.relay.example"}.spf()
+		if got.Value != "v=spf1 mx ~all" || !got.Placeholder || !strings.Contains(got.Why, "leaves through smtp.relay.example: put the include: term") || strings.Contains(got.Why, "behind NAT") {
+			t.Errorf("%+v", got)
+		}
+	}
+	for _, p := range []Publication{{Domain: "a.example"}, {Domain: "a.example", Relay: "r.example"}, {Domain: "a.example", ViaSES: true}} {
+		for _, r := range p.Records() {
+			if strings.ContainsAny(r.Value, "<>") {
+				t.Errorf("%+v", r)
+			}
 		}
 	}
 }
