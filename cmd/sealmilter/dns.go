@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/sealmilter/sealmilter/auth/resolve"
 	"github.com/sealmilter/sealmilter/internal/mta"
 	"github.com/sealmilter/sealmilter/internal/problem"
 	"github.com/sealmilter/sealmilter/keys"
@@ -26,9 +25,9 @@ keys, and SPF and DMARC records as advice. Forms: plain (for a web panel), bind
 		Example: "  sealmilter dns example.com\n  sealmilter dns example.com --format bind",
 		Args:    oneDomain,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			domain, err := resolve.CanonicalName(args[0])
+			domain, err := domain(args[0])
 			if err != nil {
-				return badDomain(err)
+				return err
 			}
 			store, problems, cfg, err := f.open(cmd, args)
 			if err != nil {

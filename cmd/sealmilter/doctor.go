@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/sealmilter/sealmilter/auth/resolve"
 	"github.com/sealmilter/sealmilter/internal/doctor"
 	"github.com/sealmilter/sealmilter/internal/inspect"
 	"github.com/sealmilter/sealmilter/internal/mta"
@@ -39,11 +38,11 @@ the MTA hands its mail to us and reaches the socket. Each finding is PASS, WARN
 or FAIL; what is not right comes with what was seen, what is wanted and what to
 paste. Changes nothing. Exit code 1 when something fails.`,
 		Example: "  sealmilter doctor example.com\n  sealmilter doctor example.com --egress 192.0.2.25,2001:db8::25 --helo mail.example.com",
-		Args:    cobra.ExactArgs(1),
+		Args:    oneDomain,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			domain, err := resolve.CanonicalName(args[0])
+			domain, err := domain(args[0])
 			if err != nil {
-				return badDomain(err)
+				return err
 			}
 			egress, err := f.addresses()
 			if err != nil {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/sealmilter/sealmilter/auth/resolve"
 	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/inspect"
 	"github.com/sealmilter/sealmilter/internal/mta"
@@ -72,9 +71,9 @@ func (f *keyFlags) open(cmd *cobra.Command, args []string) (*keys.Store, []keys.
 		cfg.Sign.Keys = f.dir
 	}
 	if len(args) > 0 {
-		domain, err := resolve.CanonicalName(args[0])
+		domain, err := domain(args[0])
 		if err != nil {
-			return nil, nil, nil, badDomain(err)
+			return nil, nil, nil, err
 		}
 		cfg.Sign.Domains = only(cfg.Sign.Domains, domain)
 	}
@@ -110,10 +109,22 @@ func (f *keyFlags) newKeyCommand(domain string) string {
 
 // oneDomain is for commands with DOMAIN as their argument.
 func oneDomain(cmd *cobra.Command, args []string) error {
-	if len(args) != 1 {
-		return usage(cmd.UseLine(), "one domain is wanted")
+	if len(args) == 1 {
+		return nil
 	}
-	return nil
+	lines := []string{cmd.UseLine()}
+	if len(args) > 1 {
+		lines = nil
+		for _, d := range words(args) {
+			lines = append(lines, cmd.CommandPath()+" "+d)
+		}
+	} else if cfg, _ := config.Load(defaultConfig); cfg != nil && len(cfg.Sign.Domains) > 0 {
+		lines = nil
+		for _, d := range cfg.Sign.Domains[:min(len(cfg.Sign.Domains), 5)] {
+			lines = append(lines, cmd.CommandPath()+" "+d.Name)
+		}
+	}
+	return usage(strings.Join(lines, "; "), "one domain is wanted")
 }
 
 func badDomain(err error) error {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/sealmilter/sealmilter/auth/resolve"
 	"github.com/sealmilter/sealmilter/internal/admin"
 	"github.com/sealmilter/sealmilter/internal/asuser"
 	"github.com/sealmilter/sealmilter/internal/inspect"
@@ -41,9 +40,9 @@ they sign when the DNS has shown their records (sign.require_published).`,
 		Example: "  sealmilter keys new example.com\n  sealmilter dns example.com",
 		Args:    oneDomain,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			domain, err := resolve.CanonicalName(args[0])
+			domain, err := domain(args[0])
 			if err != nil {
-				return badDomain(err)
+				return err
 			}
 			dir, err := f.folder(cmd)
 			if err != nil {

@@ -67,7 +67,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitProblems
 	}
 	// Cobra's own.
-	problem.PrintError(root.ErrOrStderr(), err, "see `sealmilter help`, or `sealmilter COMMAND --help`")
+	hint := "see `sealmilter help`, or `sealmilter COMMAND --help`"
+	if line := meant(root, args, err); line != "" {
+		hint = "did you mean: " + line
+	}
+	problem.PrintError(root.ErrOrStderr(), err, hint)
 	return exitUsage
 }
 

@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
-	"github.com/sealmilter/sealmilter/auth/resolve"
 	"github.com/sealmilter/sealmilter/internal/problem"
 	"github.com/sealmilter/sealmilter/internal/setup"
 )
@@ -100,9 +99,9 @@ func canonicalDomains(domains []string, undo bool, mta string) ([]string, error)
 	}
 	var names []string
 	for _, d := range domains {
-		name, err := resolve.CanonicalName(d)
+		name, err := domain(d)
 		if err != nil {
-			return nil, badDomain(err)
+			return nil, err
 		}
 		if !slices.Contains(names, name) {
 			names = append(names, name)

@@ -66,7 +66,7 @@ var rooms = []room{
 
 	{"internal/setup", `internal/admin internal/config internal/config/edit internal/assemble internal/inspect internal/proof internal/postfix internal/sendmail
 		internal/filing internal/socket internal/asuser internal/child internal/mta internal/secondopinion internal/problem internal/plain internal/wholefile
-		milter/client milter/witness keys keys/publish auth/resolve`, "", "it changes a host and judges no mail"},
+		milter/client milter/witness keys keys/publish auth/resolve policy/tree`, "", "it changes a host and judges no mail"},
 	{"internal/demo", "auth/resolve internal/assemble internal/config internal/problem internal/socket keys keys/publish milter milter/client", "",
 		"it shows what the daemon does, and is no part of it"},
 	{"internal/manpage", "", "", "it knows roff, and what the commands cannot say themselves"},
@@ -83,7 +83,7 @@ var rooms = []room{
 
 	{"cmd/sealmilter", `auth auth/resolve internal/admin internal/assemble internal/asuser internal/config internal/demo internal/doctor
 		internal/explain internal/inspect internal/manpage internal/mta internal/plain internal/problem internal/service
-		internal/setup keys keys/publish milter`, "", "the front door says what it opens"},
+		internal/setup keys keys/publish milter policy/tree`, "", "the front door says what it opens"},
 }
 
 // importers names the one room that may import a library, tests apart.
@@ -99,6 +99,7 @@ var importers = map[string][]string{
 	"golang.org/x/sys":                    {"cmd/sealmilter", "internal/child"},
 	"github.com/prometheus/client_golang": {"internal/telemetry"},
 	"github.com/spf13/cobra":              {"cmd/sealmilter"},
+	"github.com/spf13/pflag":              {"cmd/sealmilter"},
 	"github.com/coreos/go-systemd/v22":    {"cmd/sealmilter"},
 	"blitiri.com.ar/go/spf":               {},
 	"github.com/google/go-cmp":            {},

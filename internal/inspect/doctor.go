@@ -149,12 +149,20 @@ func joinAddrs(list []netip.Addr) string {
 	return strings.Join(words, ", ")
 }
 
-// mtaWord is set-up's name of the MTA.
-func mtaWord(cfg *config.Config) string {
-	if _, postfix := mta.FindPostconf(); cfg.MTA == "sendmail" || cfg.MTA == "auto" && !postfix && mta.Exists(sendmailCF) {
+// MTA is set-up's word for this host's: "postfix" where there is none.
+func MTA() string {
+	if _, postfix := mta.FindPostconf(); !postfix && mta.Exists(sendmailCF) {
 		return "sendmail"
 	}
 	return "postfix"
+}
+
+// mtaWord is MTA, unless the configuration says it.
+func mtaWord(cfg *config.Config) string {
+	if cfg.MTA == "auto" {
+		return MTA()
+	}
+	return cfg.MTA
 }
 
 // loadKeys fills in the keys of the domain and says what is wrong with them.

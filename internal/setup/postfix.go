@@ -15,6 +15,7 @@ import (
 	"github.com/sealmilter/sealmilter/internal/postfix"
 	"github.com/sealmilter/sealmilter/internal/problem"
 	"github.com/sealmilter/sealmilter/keys"
+	"github.com/sealmilter/sealmilter/policy/tree"
 )
 
 // Postfix is a set-up of Postfix, for one run.
@@ -206,7 +207,12 @@ func (s *Postfix) sayOrigin() {
 			return
 		}
 	}
-	s.warn("mail of programs on this host comes from @%s, which no key covers: give --domain %s as well, or set myorigin in main.cf to %s", o, o, s.Domains[0])
+	// Not: set myorigin to --domain. A slip in that would go into all mail.
+	if near := tree.Nearest(o, s.Domains); near != "" {
+		s.warn("mail of programs on this host comes from @%s: is --domain %s a slip of it?", o, near)
+		return
+	}
+	s.warn("mail of programs on this host comes from @%s, which no key covers: if that is yours, give --domain %s as well", o, o)
 }
 
 // show prints the plan and stops where it must not go on.
