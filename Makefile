@@ -96,12 +96,20 @@ fuzz:
 	  done; \
 	done
 
-# The binary, the documented example and the plain systemd unit.
+# The binary, the documented example, the plain systemd unit, the manual pages and
+# the shells' completions.
 PREFIX ?= /usr/local
 install: build
 	install -D -m 0755 bin/sealmilter $(DESTDIR)$(PREFIX)/sbin/sealmilter
 	install -D -m 0644 milter.yaml.example $(DESTDIR)$(PREFIX)/share/doc/sealmilter/milter.yaml.example
 	install -D -m 0644 packaging/plain/sealmilter.service $(DESTDIR)/etc/systemd/system/sealmilter.service
+	rm -rf bin/man && mkdir bin/man && bin/sealmilter man --example milter.yaml.example bin/man
+	install -d $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/man/man5
+	install -m 0644 bin/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
+	install -m 0644 bin/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5
+	bin/sealmilter completion bash >bin/man/bash && install -D -m 0644 bin/man/bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sealmilter
+	bin/sealmilter completion zsh >bin/man/zsh && install -D -m 0644 bin/man/zsh $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_sealmilter
+	bin/sealmilter completion fish >bin/man/fish && install -D -m 0644 bin/man/fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/sealmilter.fish
 
 clean:
 	rm -rf bin dist

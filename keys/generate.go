@@ -53,7 +53,7 @@ func Generate(dir, domain string, o GenerateOptions) ([]*Key, error) {
 		return nil, err
 	}
 	if o.Bits < wantRSABits || o.Bits > maxRSABits {
-		return nil, fmt.Errorf("RSA keys have %d to %d bits, not %d (RFC 8301 §3.2)", wantRSABits, maxRSABits, o.Bits)
+		return nil, fmt.Errorf("RSA keys have %d to %d bits, not %d (RFC 8301 section 3.2)", wantRSABits, maxRSABits, o.Bits)
 	}
 	w, err := openSafe(dir, domain)
 	if err != nil {

@@ -337,12 +337,12 @@ func (l *loader) key(domain, selector, path string) (*Key, *Problem) {
 	if _, rsaKey := k.public.(*rsa.PublicKey); rsaKey {
 		switch bits := k.Bits(); {
 		case bits < minRSABits:
-			return bad(fmt.Sprintf("RSA key of %d bits is too weak: verifiers must refuse less than %d (RFC 8301 §3.2)", bits, minRSABits), newKeyHint(domain))
+			return bad(fmt.Sprintf("RSA key of %d bits is too weak: verifiers must refuse less than %d (RFC 8301 section 3.2)", bits, minRSABits), newKeyHint(domain))
 		case bits > maxRSABits:
-			return bad(fmt.Sprintf("RSA key of %d bits: verifiers need not accept more than %d (RFC 8301 §3.2)", bits, maxRSABits), newKeyHint(domain))
+			return bad(fmt.Sprintf("RSA key of %d bits: verifiers need not accept more than %d (RFC 8301 section 3.2)", bits, maxRSABits), newKeyHint(domain))
 		case bits < wantRSABits:
 			l.report(Problem{Path: path, Domain: domain, Severity: Warning,
-				Message: fmt.Sprintf("RSA key of %d bits is weak: %d or more should be used (RFC 8301 §3.2)", bits, wantRSABits), Hint: newKeyHint(domain)})
+				Message: fmt.Sprintf("RSA key of %d bits is weak: %d or more should be used (RFC 8301 section 3.2)", bits, wantRSABits), Hint: newKeyHint(domain)})
 		}
 	}
 	return k, nil

@@ -61,13 +61,13 @@ func TestLoadProblems(t *testing.T) {
 		{"group-writable", spec(domain), file("s1.pem", good, 0o620), []string{
 			"error: " + path + ": mode 0620 lets other users than the owner at the key\nhint: chmod 0600 " + path}, 0, ErrBroken},
 		{"1024 bits", spec(domain), file("s1.pem", pkcs1(rsa1024()), 0o600), []string{
-			"warning: " + path + ": RSA key of 1024 bits is weak: 2048 or more should be used (RFC 8301 §3.2)\nhint: sealmilter keys new example.com"}, 1, nil},
+			"warning: " + path + ": RSA key of 1024 bits is weak: 2048 or more should be used (RFC 8301 section 3.2)\nhint: sealmilter keys new example.com"}, 1, nil},
 		{"734 bits", spec(domain), file("s1.pem", mersenneRSA(127, 607), 0o600), []string{
-			"error: " + path + ": RSA key of 734 bits is too weak: verifiers must refuse less than 1024 (RFC 8301 §3.2)\nhint: sealmilter keys new example.com"}, 0, ErrBroken},
+			"error: " + path + ": RSA key of 734 bits is too weak: verifiers must refuse less than 1024 (RFC 8301 section 3.2)\nhint: sealmilter keys new example.com"}, 0, ErrBroken},
 		{"610 bits", spec(domain), file("s1.pem", mersenneRSA(89, 521), 0o600), []string{
-			"error: " + path + ": RSA key of 610 bits is too weak: verifiers must refuse less than 1024 (RFC 8301 §3.2)\nhint: sealmilter keys new example.com"}, 0, ErrBroken},
+			"error: " + path + ": RSA key of 610 bits is too weak: verifiers must refuse less than 1024 (RFC 8301 section 3.2)\nhint: sealmilter keys new example.com"}, 0, ErrBroken},
 		{"4484 bits", spec(domain), file("s1.pem", mersenneRSA(2203, 2281), 0o600), []string{
-			"error: " + path + ": RSA key of 4484 bits: verifiers need not accept more than 4096 (RFC 8301 §3.2)\nhint: sealmilter keys new example.com"}, 0, ErrBroken},
+			"error: " + path + ": RSA key of 4484 bits: verifiers need not accept more than 4096 (RFC 8301 section 3.2)\nhint: sealmilter keys new example.com"}, 0, ErrBroken},
 		{"broken PEM", spec(domain), file("s1.pem", good[:300], 0o600), []string{
 			"error: " + path + ": broken PEM: the block is cut short or damaged\nhint: restore the file from a copy, or make new keys: sealmilter keys new example.com"}, 0, ErrBroken},
 		{"empty file", spec(domain), file("s1.pem", nil, 0o600), []string{

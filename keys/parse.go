@@ -20,7 +20,7 @@ var (
 	errEncrypted      = errors.New("the private key is encrypted with a passphrase, which nobody can type at start")
 	errPublic         = errors.New("holds a public key or certificate, no private key")
 	errSeveral        = errors.New("holds more than one private key")
-	errOtherAlgorithm = errors.New("not an RSA or Ed25519 key; DKIM has no other algorithms (RFC 6376 §3.3, RFC 8463)")
+	errOtherAlgorithm = errors.New("not an RSA or Ed25519 key; DKIM has no other algorithms (RFC 6376 section 3.3, RFC 8463)")
 	errOpenSSH        = errors.New("holds a key in OpenSSH's own format, not PKCS#8 or PKCS#1")
 )
 

@@ -87,6 +87,7 @@ func printStatus(w io.Writer, r *admin.Status) error {
 		state = "DEGRADED: " + plain.Text(r.Config) + " is bad, and what worked before is in use"
 	}
 	fmt.Fprintf(w, "sealmilter %s: %s\n", plain.Text(r.Version), state)
+	fmt.Fprintln(w, summary(r))
 	plain.Line(w, "pid", fmt.Sprintf("%d, for %s", r.PID, time.Duration(r.Uptime)*time.Second))
 	plain.Line(w, "id", r.AuthservID)
 	plain.Line(w, "config", fmt.Sprintf("%s, read %s", r.Running, r.Loaded.Format(time.RFC3339)))
@@ -118,6 +119,7 @@ func printStatus(w io.Writer, r *admin.Status) error {
 		return err
 	}
 	fmt.Fprintln(w)
+	fmt.Fprintln(w, "since the start:")
 	names := make([]string, 0, len(r.Counters))
 	for n := range r.Counters {
 		names = append(names, n)

@@ -102,3 +102,25 @@ func TestNoAbsentPapersRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestNoSectionSigns: what the packages' scripts show of our problems is ASCII.
+func TestNoSectionSigns(t *testing.T) {
+	for _, dir := range []string{"keys", "internal/config", "packaging/scripts"} {
+		files, err := filepath.Glob(filepath.Join(root, dir, "*"))
+		if err != nil || len(files) == 0 {
+			t.Fatal(files, err)
+		}
+		for _, f := range files {
+			text, err := os.ReadFile(f)
+			if err != nil || strings.HasSuffix(f, "_test.go") {
+				continue // folders
+			}
+			for i, line := range strings.Split(string(text), "\n") {
+				code, _, _ := strings.Cut(line, "//")
+				if strings.Contains(code, "§") {
+					t.Errorf("%s:%d: say \"section\"", f, i+1)
+				}
+			}
+		}
+	}
+}

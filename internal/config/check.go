@@ -116,7 +116,7 @@ func (d *decoder) checkSign(c *Config) {
 	d.twice("sign.oversign", s.Oversign)
 	// RFC 6376 §5.4: From MUST be signed.
 	if !containsFold(s.Headers, "From") {
-		d.failAt("sign.headers", "sign.headers lacks From", "a signature without From is worth nothing (RFC 6376 §5.4)")
+		d.failAt("sign.headers", "sign.headers lacks From", "a signature without From is worth nothing (RFC 6376 section 5.4)")
 	}
 	for _, list := range []struct {
 		path  string
@@ -127,7 +127,7 @@ func (d *decoder) checkSign(c *Config) {
 			if containsFold(neverSign, name) {
 				d.failAt(path, name+" must not be signed", "it is changed or removed before others see the mail")
 			} else if containsFold(rarelySign, name) {
-				d.warnAt(path, name+" is often changed or removed on the way, which breaks the signature", "leave it away (RFC 6376 §5.4.1)")
+				d.warnAt(path, name+" is often changed or removed on the way, which breaks the signature", "leave it away (RFC 6376 section 5.4.1)")
 			}
 		}
 	}

@@ -155,7 +155,7 @@ func TestWarnings(t *testing.T) {
 		"egress: [224.0.0.1]":                                    "milter.yaml:1: warning: 224.0.0.1 is not a public address\n  hint: write the address that other hosts see; behind NAT it is the gateway's\n",
 		"dns: {timeout: 30s}":                                    "milter.yaml:1: warning: dns.timeout 30s is longer than limits.message_timeout 10s\n",
 		"sign: {domains: [local]}":                               "milter.yaml:1: warning: domain local has no dot\n  hint: outside your own network nobody finds its key; write the whole domain, such as example.com\n",
-		"sign: {headers: [From, Bcc]}":                           "milter.yaml:1: warning: Bcc is often changed or removed on the way, which breaks the signature\n  hint: leave it away (RFC 6376 §5.4.1)\n",
+		"sign: {headers: [From, Bcc]}":                           "milter.yaml:1: warning: Bcc is often changed or removed on the way, which breaks the signature\n  hint: leave it away (RFC 6376 section 5.4.1)\n",
 		"mta: sendmail\nsign: {canonicalization: simple/simple}": "milter.yaml:2: warning: Sendmail rewrites address fields, which breaks simple header signatures\n  hint: relaxed/relaxed\n",
 		"policy: {rules: [{name: a, action: accept}, defaults]}": "milter.yaml:1: warning: this rule is never reached\n  hint: the rule of line 1 has no \"if\" and takes every message\n",
 	} {

@@ -45,24 +45,30 @@ func (l *Log) Decided(d *transaction.Decision) {
 	if e.ClientIP.IsValid() {
 		client = e.ClientIP.String()
 	}
-	l.log.LogAttrs(context.Background(), level, "message",
+	attrs := append(make([]slog.Attr, 0, 16),
 		slog.String("queue_id", e.QueueID),
 		slog.String("direction", string(d.Direction)),
 		slog.String("client_ip", client),
 		slog.String("helo", e.Helo),
 		slog.String("mail_from", e.MailFrom),
 		slog.String("author_domain", strings.Join(r.Author.Domains, ",")),
-		slog.String("spf", spfWord(r)),
-		slog.String("dkim", dkimWords(r)),
-		slog.String("dmarc", dmarcWord(r)),
-		slog.String("arc", ""),
-		slog.String("iprev", iprevWord(r)),
+	)
+	if r.SPF != nil || r.DKIMRan || r.DMARC != nil || r.IPRev != nil { // of mail that was not checked they say nothing
+		attrs = append(attrs,
+			slog.String("spf", spfWord(r)),
+			slog.String("dkim", dkimWords(r)),
+			slog.String("dmarc", dmarcWord(r)),
+			slog.String("arc", ""),
+			slog.String("iprev", iprevWord(r)),
+		)
+	}
+	l.log.LogAttrs(context.Background(), level, "message", append(attrs,
 		slog.String("signed", strings.Join(d.Signed, ",")),
 		slog.String("action", string(d.Action())),
 		slog.String("rule", d.Verdict.Rule),
 		slog.String("reason", reason),
 		slog.Duration("dur", d.Duration),
-	)
+	)...)
 	if d.Risks != nil {
 		l.log.Info("signature at risk", "queue_id", e.QueueID, "reason", strings.Join(d.Risks, "; "))
 	}

@@ -48,7 +48,7 @@ func TestLogOfADecision(t *testing.T) {
 	}
 	const tail = `dur=0s` + "\n"
 	mail := func(level, middle string) string {
-		return "level=" + level + ` msg=message queue_id="" direction=outbound client_ip="" helo="" mail_from="" author_domain="" spf="" dkim="" dmarc="" arc="" iprev="" ` + middle + " " + tail
+		return "level=" + level + ` msg=message queue_id="" direction=outbound client_ip="" helo="" mail_from="" author_domain="" ` + middle + " " + tail
 	}
 	for name, c := range map[string]struct {
 		d    transaction.Decision

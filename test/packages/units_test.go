@@ -138,3 +138,23 @@ func TestUnitsForEL8(t *testing.T) {
 		}
 	}
 }
+
+// TestMakeInstall: what the packages bring beside the units, by hand as well.
+func TestMakeInstall(t *testing.T) {
+	if _, err := exec.LookPath("make"); err != nil {
+		t.Skip("no make")
+	}
+	dir := t.TempDir()
+	if out, err := exec.Command("make", "-C", "../..", "install", "DESTDIR="+dir, "PREFIX=/usr").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for path, want := range map[string]string{
+		"usr/sbin/sealmilter": "\x7fELF", "usr/share/man/man8/sealmilter-doctor.8": ".TH", "usr/share/man/man5/milter.yaml.5": ".TH",
+		"usr/share/bash-completion/completions/sealmilter": "complete", "usr/share/zsh/site-functions/_sealmilter": "#compdef", "usr/share/fish/vendor_completions.d/sealmilter.fish": "complete",
+		"etc/systemd/system/sealmilter.service": "[Service]", "usr/share/doc/sealmilter/milter.yaml.example": "sign:",
+	} {
+		if text, err := os.ReadFile(filepath.Join(dir, path)); err != nil || !strings.Contains(string(text), want) {
+			t.Errorf("%s: %v, want %q", path, err, want)
+		}
+	}
+}
