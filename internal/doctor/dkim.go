@@ -35,20 +35,18 @@ func dkimKey(ctx context.Context, r resolve.Resolver, d Domain, k *keys.Key) Fin
 		f.Level = missing
 		f.Message = "the record of " + k.Path() + " is not in the DNS: signatures with it fail"
 		f.Seen = voidWord(err)
-		// A panel that takes names relative to the zone adds the domain to a
-		// full name.
-		if doubled := k.Name() + "." + d.SDID; resolve.CheckName(doubled) == nil {
-			if b, err := r.LookupTXT(ctx, doubled); err == nil {
-				f.Level = Fail
-				f.Message = "the record stands one domain too deep, because the DNS panel adds the domain to the name: type the name without ." + d.SDID
-				f.Seen = txt(doubled, clip(b.Records[0]))
-			}
+		if sentence, seen := misplaced(ctx, r, d, k); sentence != "" {
+			f.Level, f.Message, f.Seen = Fail, sentence, seen
 		}
 		return f
 	}
 	f.Seen = clip(strings.Join(a.Records, "  and  "))
 	if len(a.Records) > 1 {
 		// RFC 6376 §3.6.2.2: with several records the results are undefined.
+		if severalStrings(a.Records, publish.Record(k)) {
+			f.Message = "the panel made two records of one value: enter both pieces as strings of one record, or the value in one piece"
+			return f
+		}
 		f.Message = fmt.Sprintf("%d TXT records at this name, so that receivers may take the wrong one: leave only ours", len(a.Records))
 		return f
 	}
@@ -97,6 +95,8 @@ func samePublic(rec *dkim.KeyRecord, k *keys.Key) bool {
 // mangled names what DNS panels commonly do to a long record.
 func mangled(seen, want string) string {
 	switch {
+	case strings.Count(strings.ToLower(seen), "v=dkim1") > 1:
+		return "; the value stands in it twice: enter it once"
 	case seen != "" && strings.HasPrefix(want, seen):
 		return fmt.Sprintf("; it is cut off after %d bytes: enter it as several strings of at most 255 bytes each", len(seen))
 	case strings.ContainsAny(seen, `"`):

@@ -66,10 +66,19 @@ func dmarcRecord(ctx context.Context, r resolve.Resolver, d Domain) []Finding {
 		return []Finding{unknown("dmarc", name, res.Err)}
 	case res.Record == nil:
 		f.Message = "there is no DMARC record: Google, Yahoo and Microsoft want one from whoever sends much"
+		if sentence, seen := misplacedDMARC(ctx, r, d.Name); sentence != "" {
+			f.Level, f.Message, f.Seen = Fail, sentence, seen
+		}
 		return []Finding{f}
 	}
 	f.Seen = clip(res.Record.Raw)
 	f.Subject = "_dmarc." + res.RecordDomain
+	if uri := withoutMailto(res.Record.Raw); uri != "" {
+		f.Level, f.Message = Fail, "the address "+uri+" gets no reports: write mailto:"+uri
+		f.Want = "rua=mailto:" + uri
+		f.Paste = txt("_dmarc."+res.RecordDomain, clip(strings.Replace(res.Record.Raw, uri, "mailto:"+uri, 1)))
+		return []Finding{f}
+	}
 	if err := res.Record.Err; err != nil { // also where it still counts as p=none (§4.10.1)
 		f.Level, f.Message = Fail, "the record is broken: "+clip(err.Error())
 		return []Finding{f}

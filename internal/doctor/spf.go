@@ -34,9 +34,19 @@ func spfDomain(ctx context.Context, r resolve.Resolver, d Domain) []Finding {
 		return spfSES(d, record)
 	case record == "":
 		rec := proposal(d)
-		return []Finding{{Level: Fail, Check: "spf", Subject: d.Name, Message: "there is no SPF record", Want: rec.Value, Paste: txt(d.Name, rec.Value)}}
+		f := Finding{Level: Fail, Check: "spf", Subject: d.Name, Message: "there is no SPF record", Want: rec.Value, Paste: txt(d.Name, rec.Value)}
+		if a, err := r.LookupTXT(ctx, d.Name); err == nil {
+			if text, sentence := likeSPF(a.Records); text != "" {
+				f.Message, f.Seen = "a record that looks like SPF is none: "+sentence, clip(text)
+			}
+		}
+		return []Finding{f}
 	}
 	var all []Finding
+	if openEnd(record) {
+		all = append(all, Finding{Level: Warn, Check: "spf", Subject: d.Name, Seen: clip(record), Message: "the record has no all at its end: everybody whom it does not name is neutral, as if it were not there",
+			Want: "~all at the end", Paste: txt(d.Name, clip(strings.TrimSpace(record)+" ~all"))})
+	}
 	if len(d.Egress) == 0 {
 		all = append(all, Finding{Level: Warn, Check: "spf", Subject: d.Name, Seen: clip(record),
 			Message: "our public addresses are not known (behind NAT this host cannot know them), so that SPF and PTR cannot be checked",
