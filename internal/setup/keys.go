@@ -3,6 +3,7 @@ package setup
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/sealmilter/sealmilter/internal/assemble"
 	"github.com/sealmilter/sealmilter/internal/asuser"
@@ -53,12 +54,25 @@ func (c Common) makeKeys(ctx context.Context, cfg *config.Config) (*keys.Store, 
 
 // records prints what remains to be done by hand. relay is the host that all mail
 // leaves through, "" for none.
-func (c Common) records(cfg *config.Config, store *keys.Store, relay string) {
+func (c Common) records(ctx context.Context, cfg *config.Config, store *keys.Store, relay string) {
 	c.section("Now publish these DNS records")
+	r, closeResolver, err := assemble.ZoneOrDNS(cfg.DNS, "")
+	if err == nil {
+		defer closeResolver()
+	}
 	for _, d := range c.Domains {
-		picked, sdid, err := store.Pick(d)
+		picked, sdid, unknown := store.Pick(d)
+		if unknown != nil {
+			continue
+		}
+		records := publish.Publication{Domain: sdid, Keys: picked, Egress: cfg.Egress, ViaSES: cfg.Sign.ViaSES(), Relay: relay}.Records()
 		if err == nil {
-			publish.Write(c.Out, publish.Plain, publish.Publication{Domain: sdid, Keys: picked, Egress: cfg.Egress, ViaSES: cfg.Sign.ViaSES(), Relay: relay}.Records())
+			inspect.Published(ctx, r, records)
+		}
+		todo, there := inspect.Unpublished(records)
+		publish.Write(c.Out, publish.Plain, todo)
+		if len(there) > 0 {
+			c.say("published already: %s", strings.Join(there, ", "))
 		}
 	}
 	c.say("The records again, in other forms: sealmilter dns %s --format bind|route53", c.Domains[0])

@@ -139,7 +139,7 @@ func (s *Postfix) setUp(ctx context.Context) error {
 	} else if err := s.wire(ctx, want, final, store); err != nil {
 		return err
 	}
-	s.records(s.conf.cfg, store, mta.Relay(ctx, s.Dir))
+	s.records(ctx, s.conf.cfg, store, mta.Relay(ctx, s.Dir))
 	s.tagged(ctx, s.conf.cfg, h.Values.Get("milter_header_checks"))
 	return nil
 }

@@ -151,7 +151,7 @@ func (s *Sendmail) setUp(ctx context.Context) error {
 	if err := s.wire(ctx, plan, store); err != nil {
 		return err
 	}
-	s.records(s.conf.cfg, store, mta.SmartHost(s.cfText))
+	s.records(ctx, s.conf.cfg, store, mta.SmartHost(s.cfText))
 	s.tagged(ctx, s.conf.cfg, "")
 	return nil
 }

@@ -37,6 +37,8 @@ type TXT struct {
 	Why string `json:"why"`
 	// Placeholder: Value lacks what we cannot know; Why says what.
 	Placeholder bool `json:"placeholder,omitempty"`
+	// State is what the DNS has of it, "" where nobody asked or was answered.
+	State State `json:"state,omitempty"`
 }
 
 // Record is the text of the DNS record that goes with a key (RFC 6376 §3.6.1;

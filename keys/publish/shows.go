@@ -10,11 +10,15 @@ import (
 // kind of key, with its public half (RFC 6376 §3.6.1; white space within p= counts for
 // nothing).
 func Shows(k *keys.Key, records []string) bool {
-	want := tags(Record(k))
-	if len(records) != 1 || want["p"] == "" {
+	return len(records) == 1 && sameKey(Record(k), records[0])
+}
+
+// sameKey reports whether a record has the key of ours.
+func sameKey(ours, record string) bool {
+	want, got := tags(ours), tags(record)
+	if want["p"] == "" {
 		return false
 	}
-	got := tags(records[0])
 	kind := got["k"]
 	if kind == "" {
 		kind = "rsa" // RFC 6376 §3.6.1
