@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -45,8 +46,8 @@ const defaultConfig = "/etc/sealmilter/milter.yaml"
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := newRoot()
 	root.SetArgs(args)
-	root.SetOut(plain.Writer(stdout))
-	root.SetErr(plain.Writer(stderr))
+	root.SetOut(plain.Writer(coloured(stdout)))
+	root.SetErr(plain.Writer(coloured(stderr)))
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitFine
@@ -73,6 +74,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	problem.PrintError(root.ErrOrStderr(), err, hint)
 	return exitUsage
+}
+
+// coloured is w with colours where that is a terminal that has some (no-color.org).
+func coloured(w io.Writer) io.Writer {
+	f, ok := w.(*os.File)
+	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" || os.Getenv("TERM") == "" || !isTerminal(f) {
+		return w
+	}
+	return plain.Colour(w)
 }
 
 func newRoot() *cobra.Command {

@@ -35,10 +35,16 @@ func (c *Common) Interrupted(err error) error {
 	if broken := (notBack{}); errors.As(err, &broken) {
 		return err
 	}
-	if c.done == nil || len(c.done.kept) == 0 {
+	back := "the MTA's files are as they were"
+	if hint := problem.Hint(err); errors.Is(err, errInterrupted) && hint != "" {
+		back = hint // which they are
+	} else if c.done == nil || len(c.done.kept) == 0 {
 		return problem.Fail("nothing was changed", "%w", errInterrupted)
 	}
-	return problem.Fail("the MTA's files are as they were. Made and kept: "+strings.Join(c.done.kept, "; ")+". The same command goes on from there", "%w", errInterrupted)
+	if c.done != nil && len(c.done.kept) > 0 {
+		back += ". Made and kept: " + strings.Join(c.done.kept, "; ") + ". The same command goes on from there"
+	}
+	return problem.Fail(back, "%w", errInterrupted)
 }
 
 // ended is errInterrupted when ctx is over: between two steps.

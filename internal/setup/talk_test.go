@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 
 	"github.com/sealmilter/sealmilter/internal/assemble"
@@ -191,9 +192,44 @@ func TestInterrupted(t *testing.T) {
 	if hint := problem.Hint(err); err.Error() != "interrupted" || !strings.Contains(hint, "files are as they were. Made and kept: keys of example.com in /k; /etc/sealmilter/milter.yaml.") {
 		t.Errorf("%v: %s", err, hint)
 	}
+	wired := fail("main.cf and master.cf are as they were", "%w", errInterrupted)
+	if hint := problem.Hint(c.Interrupted(wired)); !strings.HasPrefix(hint, "main.cf and master.cf are as they were. Made and kept: keys of") {
+		t.Error(hint)
+	}
 	bad := fail("do this", "%w; and putting back failed: %w", errInterrupted, notBack{errors.New("no space left")})
 	if err := c.Interrupted(bad); err != bad || problem.Hint(err) != "do this" {
 		t.Errorf("%v: %s", err, problem.Hint(err))
 	}
 	(*ledger)(nil).keep("of a set-up that nobody can interrupt")
+}
+
+// TestWaiting: a step that takes long is named, once, to somebody at a terminal only.
+func TestWaiting(t *testing.T) {
+	rings := make(chan time.Time)
+	asked := make(chan time.Duration, 1)
+	var errs strings.Builder
+	talk := Talk{Err: &errs, In: bufio.NewReader(strings.NewReader("")), After: func(d time.Duration) <-chan time.Time { asked <- d; return rings }}
+	talk.waiting("quick")()
+	if errs.String() != "" {
+		t.Errorf("a quick step: %q", errs.String())
+	}
+	select { // the goroutine may have asked before it ended
+	case <-asked:
+	default:
+	}
+	stop := talk.waiting("slow " + evil)
+	if d := <-asked; d != time.Second {
+		t.Errorf("after %v", d)
+	}
+	rings <- time.Time{}
+	stop()
+	if clean(t, errs.String()); !strings.HasPrefix(errs.String(), "... slow x") || strings.Count(errs.String(), "\n") != 1 {
+		t.Errorf("%q", errs.String())
+	}
+	errs.Reset()
+	talk.In = nil
+	talk.waiting("nobody is there")()
+	if errs.String() != "" {
+		t.Errorf("%q", errs.String())
+	}
 }

@@ -84,7 +84,7 @@ func TestSetupIsInterrupted(t *testing.T) {
 		want string
 	}{
 		{"[y/N]", nil, "nothing was changed"},
-		{"== Postfix", []string{"--yes"}, "the MTA's files are as they were. Made and kept: keys of new.example in "},
+		{"== Postfix", []string{"--yes"}, "main.cf and master.cf are as they were. Made and kept: keys of new.example in "},
 	} {
 		out, code := s.interrupt(t, c.at, append(c.args, setupDomains...)...)
 		if code != 130 || !strings.Contains(out, "error: interrupted\n") || !strings.Contains(out, "hint: "+c.want) {
