@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"os"
 	"strings"
 	"time"
 
@@ -50,6 +51,10 @@ paste. Changes nothing. Exit code 1 when something fails.`,
 			}
 			ctx, cancel := context.WithTimeout(cmd.Context(), doctorPatience)
 			defer cancel()
+			if isTerminal(os.Stderr) {
+				still := time.AfterFunc(time.Second, func() { fmt.Fprintln(os.Stderr, "... asking the DNS, and looking at the MTA") })
+				defer still.Stop()
+			}
 			all, err := inspect.Doctor(ctx, inspect.Examination{
 				Domain: domain, Config: f.config, MayLack: f.config == defaultConfig, Keys: f.keys, Zone: f.zone, Helo: f.helo,
 				PostfixDir: f.postfix, Egress: egress, Selectors: f.selectors, NoMTA: f.noMTA,

@@ -26,10 +26,12 @@ func (c Common) makeKeys(ctx context.Context, cfg *config.Config) (*keys.Store, 
 			return nil, err
 		}
 		var made []*keys.Key
+		stop := c.waiting("making an RSA key for " + d)
 		err := asuser.In(cfg.Sign.Keys, func() (err error) {
 			made, err = keys.Generate(cfg.Sign.Keys, d, keys.GenerateOptions{})
 			return err
 		})
+		stop()
 		if err != nil {
 			return nil, fail("the key folder is "+cfg.Sign.Keys+"; sealmilter keys new "+d+" makes keys apart from set-up", "%w", err)
 		}

@@ -130,7 +130,9 @@ func (s *Postfix) setUp(ctx context.Context) error {
 	if err := ended(ctx); err != nil {
 		return err
 	}
-	if err := selfTest(ctx, postfixSide(h, final.MilterName), store, s.Domains); err != nil {
+	stop := s.waiting("a message goes through the socket")
+	err = selfTest(ctx, postfixSide(h, final.MilterName), store, s.Domains)
+	if stop(); err != nil {
 		return fail("Postfix was not touched. "+s.socketHint(err), "%s does not do its work for user %s: %w", final.MilterName, h.Values.Get("mail_owner"), err)
 	}
 	s.ok("a whole message through %s as user %s: signed, and a second implementation verifies it", final.MilterName, h.Values.Get("mail_owner"))
@@ -280,6 +282,7 @@ func (s *Postfix) prepare(ctx context.Context) (*keys.Store, error) {
 			return nil, err
 		}
 	}
+	defer s.waiting("the daemon takes the configuration up")()
 	return store, bringUp(ctx, s.conf)
 }
 

@@ -69,8 +69,9 @@ func (s *Postfix) proveWired(ctx context.Context, want postfix.Want, store *keys
 	if _, err := s.inst.Reload(ctx); err != nil {
 		return forget, err
 	}
+	stop := s.waiting("messages go through Postfix")
 	proved, notes, err := p.run(ctx, w)
-	if err != nil {
+	if stop(); err != nil {
 		return forget, err
 	}
 	if len(proved) > 0 {

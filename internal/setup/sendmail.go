@@ -199,7 +199,9 @@ func (s *Sendmail) prepare(ctx context.Context) (*keys.Store, error) {
 		return nil, err
 	}
 	s.ok("%s", s.Config)
-	if err := bringUp(ctx, s.conf); err != nil {
+	stop := s.waiting("the daemon takes the configuration up")
+	err = bringUp(ctx, s.conf)
+	if stop(); err != nil {
 		return nil, err
 	}
 	s.section("Self-test")

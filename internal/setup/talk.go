@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/sealmilter/sealmilter/internal/plain"
 	"github.com/sealmilter/sealmilter/internal/problem"
@@ -35,6 +36,7 @@ type Talk struct {
 	Out, Err io.Writer
 	In       *bufio.Reader // nil: nobody is there to answer
 	Yes      bool
+	After    func(time.Duration) <-chan time.Time // nil: time.After
 }
 
 // fail ends a set-up; hint, for people, is what to do, and may be "".
