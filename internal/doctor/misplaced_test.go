@@ -33,6 +33,7 @@ func TestWhatPanelsDo(t *testing.T) {
 		"backslashes":              {k.Name() + " TXT " + q(strings.ReplaceAll(rec, ";", `\;`)), "dkim", Fail, "backslashes are part of it"},
 		"doubled":                  {k.Name() + " TXT " + q(rec+" "+rec), "dkim", Fail, "the value stands in it twice"},
 		"split into two":           {k.Name() + " TXT " + q(rec[:200]) + "\n" + k.Name() + " TXT " + q(rec[200:]), "dkim", Fail, "two records of one value"},
+		"split into three":         {k.Name() + " TXT " + q(rec[:100]) + "\n" + k.Name() + " TXT " + q(rec[100:200]) + "\n" + k.Name() + " TXT " + q(rec[200:]), "dkim", Fail, "3 TXT records at this name"},
 		"another record beside":    {k.Name() + " TXT " + q(rec) + "\n" + k.Name() + " TXT \"v=DKIM1; p=\"", "dkim", Fail, "2 TXT records at this name"},
 		"at the apex":              {"example.com TXT " + q(rec), "dkim", Fail, "stands at example.com itself"},
 		"without _domainkey":       {"s1.example.com TXT " + q(rec), "dkim", Fail, "._domainkey is missing"},

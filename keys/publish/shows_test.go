@@ -33,6 +33,8 @@ func TestShows(t *testing.T) {
 		"two records":         {made[0], []string{rsa, rsa}, false},
 		"p= twice":            {made[0], []string{rsa + ";" + p(rsa)}, false},
 		"another version":     {made[0], []string{strings.Replace(rsa, "DKIM1", "DKIM2", 1)}, false},
+		"as long as is read":  {made[0], []string{rsa + ";" + strings.Repeat(" ", maxRecord-len(rsa)-1)}, true},
+		"no key at all":       {&keys.Key{}, []string{rsa}, false},
 		"longer than records": {made[0], []string{rsa + ";" + strings.Repeat(" ", maxRecord)}, false},
 	} {
 		if got := Shows(c.k, c.records); got != c.want {
