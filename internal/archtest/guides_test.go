@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -100,6 +101,75 @@ func TestGuidesInKoreanRefuses(t *testing.T) {
 		got := strings.Join(drifted("a.md", c.original, c.translated), "; ")
 		if c.want == "" && got != "" || !strings.Contains(got, c.want) {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+var (
+	oneMachine   = regexp.MustCompile(`sealmilter[-_]\S*[._](?:amd64|x86_64)\.(?:deb|rpm)`)
+	passwordFile = regexp.MustCompile(`>>? ?(/etc/\S*(?:password|mysql-|-sql\.conf)\S*)`)
+	getsPostfix  = regexp.MustCompile(`(?m)^apt(?:-get)? install .*\bpostfix\b`)
+)
+
+// misleads says what a guide has people do that goes wrong on some machine.
+func misleads(text string) []string {
+	var wrong []string
+	for _, name := range oneMachine.FindAllString(text, -1) {
+		wrong = append(wrong, name+": arm64 has another: $(dpkg --print-architecture), $(uname -m)")
+	}
+	for _, block := range fencedBlocks(text) {
+		for _, at := range passwordFile.FindAllStringSubmatchIndex(block, -1) {
+			path := block[at[2]:at[3]]
+			first := regexp.MustCompile(`(?m)^ *install .*-m 06[04]0 /dev/null ` + regexp.QuoteMeta(path) + `$`)
+			if !first.MatchString(block[:at[0]]) {
+				wrong = append(wrong, path+": everybody's to read until its chmod: install -m 0600 /dev/null "+path+" before")
+			}
+		}
+	}
+	if getsPostfix.MatchString(text) && !strings.Contains(text, "Internet Site") {
+		wrong = append(wrong, "nothing about Debian's question (Internet Site): with `No configuration` there is no main.cf")
+	}
+	return wrong
+}
+
+func TestGuidesMislead(t *testing.T) {
+	for _, glob := range []string{"README.md", "docs/guides/*.md", "docs/guides/ko/*.md"} {
+		paths, err := filepath.Glob(filepath.Join(root, glob))
+		if err != nil || len(paths) == 0 {
+			t.Fatalf("%s: %v, %v", glob, paths, err)
+		}
+		for _, p := range paths {
+			text, err := os.ReadFile(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, w := range misleads(string(text)) {
+				t.Errorf("%s: %s", strings.TrimPrefix(p, root+"/"), w)
+			}
+		}
+	}
+}
+
+// The check itself must be able to fail: these lines stood there once.
+func TestGuidesMisleadRefuses(t *testing.T) {
+	for text, want := range map[string]string{
+		"apt install ./dist/sealmilter_*_amd64.deb\n":                                                                                "arm64",
+		"`dnf install -y ./sealmilter-*.x86_64.rpm`\n":                                                                               "arm64",
+		"apt install ./sealmilter_*_$(dpkg --print-architecture).deb\n":                                                              "",
+		"```\ncat > /etc/postfix/relay_password <<'CONF'\n```\n":                                                                     "everybody's",
+		"```\ncat > /etc/postfix/relay_password <<'CONF'\nCONF\nchmod 0600 /etc/postfix/relay_password\n```\n":                       "everybody's",
+		"```\ninstall -m 0600 /dev/null /etc/postfix/relay_password\ncat > /etc/postfix/relay_password <<'CONF'\n```\n":              "",
+		"```\ninstall -m 0644 /dev/null /etc/postfix/relay_password\ncat > /etc/postfix/relay_password <<'CONF'\n```\n":              "everybody's",
+		"```\ninstall -m 0600 /dev/null /etc/other\ncat > /etc/dovecot/dovecot-sql.conf.ext <<'CONF'\n```\n":                         "everybody's",
+		"```\n  printf x \\\n > /etc/postfix/mysql-$table.cf\n```\n":                                                                 "everybody's",
+		"```\n  install -g postfix -m 0640 /dev/null /etc/postfix/mysql-$table.cf\n  printf x > /etc/postfix/mysql-$table.cf\n```\n": "",
+		"apt-get install -y postfix libsasl2-modules\n":                                                                              "Internet Site",
+		"apt-get install -y postfix libsasl2-modules\n\nIt asks: choose \"Internet Site\".\n":                                        "",
+		"apt-get install -y libsasl2-modules\n":                                                                                      "",
+	} {
+		got := strings.Join(misleads(text), "; ")
+		if want == "" && got != "" || !strings.Contains(got, want) {
+			t.Errorf("%q: %q, want %q", text, got, want)
 		}
 	}
 }
