@@ -42,6 +42,7 @@ func (s *setupLab) interrupt(t *testing.T, at string, args ...string) (out strin
 	ours, theirs := terminal(t)
 	cmd := exec.Command(s.lab.daemon.binary(), append([]string{"setup", "postfix", "--config", s.config, "--postfix-config", s.mta.etc()}, args...)...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = theirs, theirs, theirs
+	cmd.Env = append(os.Environ(), "NO_COLOR=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
