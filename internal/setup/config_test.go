@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/postfix"
 )
 
@@ -113,6 +114,27 @@ func TestOrigin(t *testing.T) {
 		h.Values["myorigin"] = in
 		if got := origin(h); got != want {
 			t.Errorf("%s: %q, want %q", in, got, want)
+		}
+	}
+}
+
+// TestSayOrigin: what is said of mail of programs on this host; --domain may be a slip,
+// and is never what myorigin is to become.
+func TestSayOrigin(t *testing.T) {
+	cfg := config.Default()
+	cfg.Sign.Domains = []config.SignDomain{{Name: "exmaple.com", Subdomains: true}}
+	for myorigin, want := range map[string]string{
+		"host.exmaple.com": "host.exmaple.com: signed with the key of exmaple.com",
+		"example.com":      "warning: mail of programs on this host comes from @example.com: is --domain exmaple.com a slip of it?",
+		"other.example":    "@other.example, which no key covers: if that is yours, give --domain other.example as well",
+		"vm":               "@vm, which is no full domain, and is not signed",
+	} {
+		h := testHost("n", "mail.example.com", "/q")
+		h.Values["myorigin"] = myorigin
+		var out strings.Builder
+		s := &Postfix{Common: Common{Talk: Talk{Out: &out, Err: &out}, Domains: []string{"exmaple.com"}}, inst: &postfix.Instance{Host: h}, conf: &configPlan{cfg: cfg}}
+		if s.sayOrigin(); !strings.Contains(out.String(), want) || strings.Contains(out.String(), "set myorigin") {
+			t.Errorf("%s: %s", myorigin, out.String())
 		}
 	}
 }

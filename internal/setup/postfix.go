@@ -209,6 +209,10 @@ func (s *Postfix) sayOrigin() {
 			return
 		}
 	}
+	if !strings.Contains(o, ".") {
+		s.warn("mail of programs on this host comes from @%s, which is no full domain, and is not signed: give the host its full name (hostnamectl, myhostname in main.cf)", o)
+		return
+	}
 	// Not: set myorigin to --domain. A slip in that would go into all mail.
 	if near := tree.Nearest(o, s.Domains); near != "" {
 		s.warn("mail of programs on this host comes from @%s: is --domain %s a slip of it?", o, near)
