@@ -51,6 +51,7 @@ var rooms = []room{
 	{"internal/config", "policy policy/tree auth/resolve internal/address internal/wholefile", "", "what the file says is known before anything is made of it"},
 	{"internal/config/edit", "auth/resolve internal/problem", "os", "an edit can be replayed from the file's text"},
 	{"internal/dnsclient", "auth/resolve", "", "it answers questions and does not know whose"},
+	{"internal/authoritative", "auth/resolve internal/address internal/dnsclient", "os", "what servers show can be replayed from a table of them"},
 	{"internal/assemble", `internal/config keys policy auth auth/dkim auth/resolve milter internal/transaction internal/dnsclient internal/asuser
 		internal/problem`, "", "it makes the parts and starts none"},
 	{"internal/proof", "keys keys/publish auth/dkim auth/header internal/secondopinion", "", "a proof needs a key and nothing that runs"},
