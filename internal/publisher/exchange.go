@@ -87,7 +87,7 @@ func (u *updater) failure(m *dns.Msg, about request) error {
 		if about.zone == "" {
 			return u.notPrimary(about.name)
 		}
-		return problem.Fail(fmt.Sprintf("let the key do so; in BIND, in the zone %q: update-policy { grant %s subdomain %s. TXT; };", about.zone, u.keyName(), parent),
+		return problem.Fail(fmt.Sprintf("let the key do so, on the primary of the zone; in BIND, in the zone %q: update-policy { grant %s subdomain %s. TXT; };", about.zone, u.keyName(), parent),
 			"record %s: server %s refuses key %s to change it", about.name, u.server, u.keyName())
 	case dns.RcodeNotAuth:
 		return u.notPrimary(about.name)
