@@ -6,10 +6,14 @@ import (
 	"crypto/sha512"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
+	"io/fs"
 	"os"
+	"os/user"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -66,7 +70,7 @@ func newHash(algorithm string) func() hash.Hash {
 func readKey(path string) (*tsigKey, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe would hold us
 	if err != nil {
-		return nil, problem.Fail("make one where the name server runs: tsig-keygen -a hmac-sha256 sealmilter", "tsig_file: %w", err)
+		return nil, notOpened(path, err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
@@ -91,6 +95,23 @@ func readKey(path string) (*tsigKey, error) {
 		return nil, problem.Fail(problem.Hint(err), "tsig_file %s: %w", at, err)
 	}
 	return k.make(), nil
+}
+
+func notOpened(path string, err error) error {
+	hint := "make one where the name server runs: tsig-keygen -a hmac-sha256 sealmilter"
+	if errors.Is(err, fs.ErrPermission) {
+		hint = fmt.Sprintf("chown %s: %s", ourName(), quote(path))
+	}
+	return problem.Fail(hint, "tsig_file: %w", err)
+}
+
+// ourName is the name of the user that we are.
+func ourName() string {
+	id := strconv.Itoa(os.Geteuid())
+	if u, err := user.LookupId(id); err == nil {
+		return u.Username
+	}
+	return id
 }
 
 // keyText is a key as its file has it.

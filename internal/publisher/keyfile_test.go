@@ -2,7 +2,9 @@ package publisher
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -124,6 +126,14 @@ func TestReadKey(t *testing.T) {
 				t.Errorf("it prints its secret: %s", text)
 			}
 		})
+	}
+}
+
+// A key of root's cannot be read by the daemon: it is to be the daemon's.
+func TestKeyOfOthers(t *testing.T) {
+	err := notOpened("/etc/it's/key", &fs.PathError{Op: "open", Path: "/etc/it's/key", Err: syscall.EACCES})
+	if want := "chown " + ourName() + ": '/etc/it'\\''s/key'"; problem.Hint(err) != want || !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("%v, hint %q, want %q", err, problem.Hint(err), want)
 	}
 }
 
