@@ -78,17 +78,22 @@ func (u *updater) unreachable(ctx context.Context, err error) error {
 // failure says why the server did not do it. An answer that says no need not be
 // signed: whoever forges one could as well drop ours.
 func (u *updater) failure(m *dns.Msg, about request) error {
-	if t := m.IsTsig(); t != nil && t.Error != dns.RcodeSuccess {
-		return u.keyFailure(t)
-	}
 	_, parent, _ := strings.Cut(about.name, ".")
-	switch m.Rcode {
-	case dns.RcodeRefused:
-		if about.zone == "" {
-			return u.notPrimary(about.name)
+	refused := m.Rcode == dns.RcodeRefused
+	if t := m.IsTsig(); t != nil && t.Error != dns.RcodeSuccess {
+		// Knot says so of a key that it has just known, for what it may not do.
+		if refused = t.Error == dns.RcodeBadKey && about.zone != ""; !refused {
+			return u.keyFailure(t)
 		}
+	}
+	switch {
+	case refused && about.zone == "":
+		return u.notPrimary(about.name)
+	case refused:
 		return problem.Fail(fmt.Sprintf("let the key do so, on the primary of the zone; in BIND, in the zone %q: update-policy { grant %s subdomain %s. TXT; };", about.zone, u.keyName(), parent),
 			"record %s: server %s refuses key %s to change it", about.name, u.server, u.keyName())
+	}
+	switch m.Rcode {
 	case dns.RcodeNotAuth:
 		return u.notPrimary(about.name)
 	case dns.RcodeNotZone:

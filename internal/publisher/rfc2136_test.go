@@ -140,6 +140,13 @@ func TestUpdateFails(t *testing.T) {
 			}
 		}
 	}
+	updates := func(answer func(string, *dns.Msg)) func(string, *dns.Msg) {
+		return func(kind string, m *dns.Msg) {
+			if kind == "UPDATE" {
+				answer(kind, m)
+			}
+		}
+	}
 	tsig := func(code uint16, other string) func(string, *dns.Msg) {
 		return func(_ string, m *dns.Msg) {
 			m.Rcode = dns.RcodeNotAuth
@@ -164,26 +171,29 @@ func TestUpdateFails(t *testing.T) {
 	}{
 		"refused": {answer: rcode("UPDATE", dns.RcodeRefused), want: "refuses key up.example to change it",
 			hint: `in the zone "example.com": update-policy { grant up.example subdomain _domainkey.example.com. TXT; };`},
-		"not its zone":     {answer: rcode("SOA", dns.RcodeRefused), want: "does not have its zone", hint: "the primary of the zone"},
-		"not its primary":  {answer: rcode("UPDATE", dns.RcodeNotAuth), want: "does not have its zone", hint: "the primary of the zone"},
-		"other zone":       {answer: rcode("UPDATE", dns.RcodeNotZone), want: "not in zone example.com", hint: "the primary of the zone"},
-		"no updates":       {answer: rcode("UPDATE", dns.RcodeNotImplemented), want: "no dynamic updates", hint: "publish: hook"},
-		"alias came":       {answer: rcode("UPDATE", dns.RcodeYXRrset), want: "is an alias (CNAME): nothing was changed", hint: "remove the CNAME"},
-		"server fails":     {answer: rcode("UPDATE", dns.RcodeServerFailure), want: "SERVFAIL", hint: "journal", later: true},
-		"no such name":     {answer: rcode("UPDATE", dns.RcodeNameError), want: "says NXDOMAIN", hint: "its log"},
-		"code of nobody's": {answer: rcode("UPDATE", 13), want: "says rcode 13", hint: "its log"},
-		"no such key":      {answer: tsig(dns.RcodeBadKey, ""), want: "has no key up.example of hmac-sha256", hint: "the same key"},
-		"other secret":     {answer: tsig(dns.RcodeBadSig, ""), want: "another secret for key up.example", hint: "same secret"},
+		"not its zone":          {answer: rcode("SOA", dns.RcodeRefused), want: "does not have its zone", hint: "the primary of the zone"},
+		"not its primary":       {answer: rcode("UPDATE", dns.RcodeNotAuth), want: "does not have its zone", hint: "the primary of the zone"},
+		"other zone":            {answer: rcode("UPDATE", dns.RcodeNotZone), want: "not in zone example.com", hint: "the primary of the zone"},
+		"no updates":            {answer: rcode("UPDATE", dns.RcodeNotImplemented), want: "no dynamic updates", hint: "publish: hook"},
+		"alias came":            {answer: rcode("UPDATE", dns.RcodeYXRrset), want: "is an alias (CNAME): nothing was changed", hint: "remove the CNAME"},
+		"server fails":          {answer: rcode("UPDATE", dns.RcodeServerFailure), want: "SERVFAIL", hint: "journal", later: true},
+		"no such name":          {answer: rcode("UPDATE", dns.RcodeNameError), want: "says NXDOMAIN", hint: "its log"},
+		"code of nobody's":      {answer: rcode("UPDATE", 13), want: "says rcode 13", hint: "its log"},
+		"no such key":           {answer: tsig(dns.RcodeBadKey, ""), want: "has no key up.example of hmac-sha256", hint: "the same key"},
+		"refused as Knot does":  {answer: updates(tsig(dns.RcodeBadKey, "")), want: "refuses key up.example to change it", hint: "update-policy"},
+		"clocks, at the update": {answer: updates(tsig(dns.RcodeBadTime, "")), want: "its clock differ (", hint: "timedatectl", later: true},
+		"other secret":          {answer: tsig(dns.RcodeBadSig, ""), want: "another secret for key up.example", hint: "same secret"},
 		"clocks": {answer: tsig(dns.RcodeBadTime, fmt.Sprintf("%012x", time.Date(2020, 1, 2, 3, 4, 5, 0, time.UTC).Unix())),
 			want: "it has 2020-01-02T03:04:05Z, we have 20", hint: "timedatectl", later: true},
-		"clocks, no time":   {answer: tsig(dns.RcodeBadTime, ""), want: "its clock differ (", hint: "timedatectl", later: true},
-		"other tsig error":  {answer: tsig(22, ""), want: "tsig error 22", hint: "its log"},
-		"not signed":        {sign: func(*dns.Msg) {}, want: "not signed with key up.example", hint: "between us"},
-		"signed by another": {sign: func(m *dns.Msg) { m.SetTsig("other.example.", dns.HmacSHA256, fudge, time.Now().Unix()) }, want: "not signed", hint: "between us"},
-		"weaker algorithm":  {sign: func(m *dns.Msg) { m.SetTsig("up.example.", dns.HmacSHA1, fudge, time.Now().Unix()) }, want: "not signed", hint: "between us"},
-		"old signature":     {sign: func(m *dns.Msg) { m.SetTsig("up.example.", dns.HmacSHA256, fudge, time.Now().Unix()-1000) }, want: "not signed", hint: "between us"},
-		"other id":          {answer: func(_ string, m *dns.Msg) { m.Id++ }, want: "answers another question", later: true},
-		"a question":        {answer: func(_ string, m *dns.Msg) { m.Response = false }, want: "answers another question", later: true},
+		"clocks, no time":     {answer: tsig(dns.RcodeBadTime, ""), want: "its clock differ (", hint: "timedatectl", later: true},
+		"clocks, half a time": {answer: tsig(dns.RcodeBadTime, "5e0d"), want: "its clock differ (", hint: "timedatectl set-ntp true", later: true},
+		"other tsig error":    {answer: tsig(22, ""), want: "tsig error 22", hint: "its log"},
+		"not signed":          {sign: func(*dns.Msg) {}, want: "not signed with key up.example", hint: "between us"},
+		"signed by another":   {sign: func(m *dns.Msg) { m.SetTsig("other.example.", dns.HmacSHA256, fudge, time.Now().Unix()) }, want: "not signed", hint: "between us"},
+		"weaker algorithm":    {sign: func(m *dns.Msg) { m.SetTsig("up.example.", dns.HmacSHA1, fudge, time.Now().Unix()) }, want: "not signed", hint: "between us"},
+		"old signature":       {sign: func(m *dns.Msg) { m.SetTsig("up.example.", dns.HmacSHA256, fudge, time.Now().Unix()-1000) }, want: "not signed", hint: "between us"},
+		"other id":            {answer: func(_ string, m *dns.Msg) { m.Id++ }, want: "answers another question", later: true},
+		"a question":          {answer: func(_ string, m *dns.Msg) { m.Response = false }, want: "answers another question", later: true},
 		"alias": {answer: soa(func(m *dns.Msg) {
 			m.Rcode, m.Answer = dns.RcodeSuccess, []dns.RR{rr("S1._domainkey.example.com. 5 IN CNAME s1.hoster.example.")}
 		}), want: "is an alias (CNAME) of s1.hoster.example: nothing was changed", hint: "publish the record at s1.hoster.example itself"},

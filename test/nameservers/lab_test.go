@@ -1,6 +1,6 @@
 //go:build e2e
 
-package bind
+package nameservers
 
 import (
 	"context"
@@ -93,14 +93,7 @@ type lab struct {
 
 func newLab(t *testing.T) *lab {
 	t.Helper()
-	for _, program := range []string{"named", "tsig-keygen", "nsupdate"} {
-		if _, err := exec.LookPath(program); err != nil {
-			if os.Getenv("SEALMILTER_CI") == "1" {
-				t.Fatalf("%v: run test/e2e/install-packages.sh", err)
-			}
-			t.Skipf("%v: run test/e2e/install-packages.sh", err)
-		}
-	}
+	need(t, "named", "tsig-keygen", "nsupdate")
 	l := &lab{port: freePort(t)}
 	l.primary, l.secondary = &named{dir: t.TempDir()}, &named{dir: t.TempDir()}
 	for name, text := range zones {
@@ -145,11 +138,11 @@ func (l *lab) ready(t *testing.T, ip string) {
 	})
 }
 
-// start runs a copy of named: the profile that AppArmor has for the installed one
-// knows nothing of our folders.
-func (n *named) start(t *testing.T, conf string) {
+// copyOf copies a program: the profile that AppArmor has for the installed one knows
+// nothing of our folders.
+func copyOf(t *testing.T, dir, name string) string {
 	t.Helper()
-	path, err := exec.LookPath("named")
+	path, err := exec.LookPath(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,10 +150,29 @@ func (n *named) start(t *testing.T, conf string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	own := filepath.Join(n.dir, "named")
+	own := filepath.Join(dir, name)
 	if err := os.WriteFile(own, program, 0o755); err != nil {
 		t.Fatal(err)
 	}
+	return own
+}
+
+// need skips, or fails where nothing may be skipped.
+func need(t *testing.T, programs ...string) {
+	t.Helper()
+	for _, program := range programs {
+		if _, err := exec.LookPath(program); err != nil {
+			if os.Getenv("SEALMILTER_CI") == "1" {
+				t.Fatalf("%v: run test/e2e/install-packages.sh", err)
+			}
+			t.Skipf("%v: run test/e2e/install-packages.sh", err)
+		}
+	}
+}
+
+func (n *named) start(t *testing.T, conf string) {
+	t.Helper()
+	own := copyOf(t, n.dir, "named")
 	write(t, filepath.Join(n.dir, "named.conf"), conf)
 	log, err := os.Create(filepath.Join(n.dir, "log"))
 	if err != nil {

@@ -1,6 +1,6 @@
 //go:build e2e
 
-package bind
+package nameservers
 
 import (
 	"context"
