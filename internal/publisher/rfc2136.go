@@ -74,13 +74,10 @@ func hostPort(s string) (string, error) {
 	}
 	host, port := s, "53"
 	if strings.Contains(s, ":") {
-		var err error
-		if host, port, err = net.SplitHostPort(s); err != nil {
-			host = ""
-		}
+		host, port, _ = net.SplitHostPort(s) // "" is no name
 	}
 	n, err := net.LookupPort("tcp", port)
-	if host == "" || err != nil || n == 0 || resolve.CheckName(host) != nil || strings.ContainsFunc(host, func(r rune) bool { return !hostRune(r) }) {
+	if err != nil || n == 0 || resolve.CheckName(host) != nil || strings.ContainsFunc(host, func(r rune) bool { return !hostRune(r) }) {
 		return "", problem.Fail("server: the primary name server of the zone, such as 192.0.2.1, [2001:db8::1]:53 or ns1.example.com", "server %.300q is no name or address", s)
 	}
 	return net.JoinHostPort(host, fmt.Sprint(n)), nil

@@ -230,8 +230,12 @@ func TestZoneAbove(t *testing.T) {
 	}
 	p := &primary{}
 	p.answer = func(kind string, m *dns.Msg) {
-		if kind == "SOA" && m.Question[0].Name != "example.com." {
-			m.Ns = nil
+		switch {
+		case kind != "SOA":
+		case m.Question[0].Name == "example.com.":
+			m.Answer, m.Ns = m.Ns, nil
+		default: // with an alias that is another name's
+			m.Answer, m.Ns = []dns.RR{rr("example.com. 5 IN CNAME elsewhere.example.")}, nil
 		}
 	}
 	newPrimary(t, p)
