@@ -65,9 +65,9 @@ conformance: packages-installed
 	SEALMILTER_CI=1 SEALMILTER_FROM=100000 $(GO) test -count=1 -timeout 60m -v -run 'TestFromReaders|TestHonestFrom' ./test/conformance
 	SEALMILTER_CI=1 $(GO) test -count=1 ./test/conformance ./auth/...
 
-# A real Postfix, unbound, nsd and foreign verifiers on loopback; needs root.
+# A real Postfix, unbound, nsd, BIND, Knot and foreign verifiers on loopback; needs root.
 e2e: build
-	$(SUDO) env "PATH=$$PATH" SEALMILTER_CI=$(SEALMILTER_CI) $(GO) test -tags e2e -count=1 -timeout 15m ./test/e2e ./test/oldpostfix ./test/local ./internal/asuser ./internal/setup
+	$(SUDO) env "PATH=$$PATH" SEALMILTER_CI=$(SEALMILTER_CI) $(GO) test -tags e2e -count=1 -timeout 15m ./test/e2e ./test/oldpostfix ./test/local ./test/nameservers ./internal/asuser ./internal/setup
 
 # Ratios to crypto/sha256 and to go-msgauth, measured in one run; and to mail
 # that nobody disturbs.

@@ -42,8 +42,9 @@ var errNoDeadline = errors.New("a program is started without a deadline")
 
 // Command prepares a program, as another user where there is a name; ctx needs a
 // deadline. It has a session of its own, so that it and its children end with ctx;
-// /dev/null for input; and / for its folder. Callers may set Dir, Stdin and, to a
-// Bounded or a file of this purpose, Stdout and Stderr.
+// /dev/null for input; and / for its folder. Callers may set Dir and Stdin, add to
+// Env what everybody may read, and set Stdout and Stderr to a writer that is bounded
+// or a file of this purpose.
 func Command(ctx context.Context, as, path string, args ...string) (*exec.Cmd, error) {
 	if _, ok := ctx.Deadline(); !ok {
 		return nil, errNoDeadline

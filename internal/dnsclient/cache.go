@@ -50,7 +50,7 @@ func (q question) String() string { return q.typ() + " " + q.name }
 
 // entry is what the cache knows about a question. Entries are immutable.
 type entry struct {
-	records any // []string, []netip.Addr or []resolve.MX
+	records any // []string, []netip.Addr, []resolve.MX or []nsRecord
 	size    int // bytes of records
 	secure  bool
 	err     error     // wraps ErrNXDomain, ErrNoData or ErrTemporary; nil: records
@@ -163,7 +163,7 @@ func (c *Client) remember(q question, r reply, collect collector, now time.Time)
 		return e, OutcomeNoData
 	}
 	// What we knew about the name is void for every type.
-	for _, t := range []uint16{dns.TypeTXT, dns.TypeA, dns.TypeAAAA, dns.TypeMX, dns.TypePTR} {
+	for _, t := range []uint16{dns.TypeTXT, dns.TypeA, dns.TypeAAAA, dns.TypeMX, dns.TypePTR, dns.TypeNS} {
 		c.cache.Invalidate(question{q.name, t})
 	}
 	c.cache.Set(question{q.name, anyType}, e)

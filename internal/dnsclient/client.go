@@ -196,6 +196,23 @@ func (v view) LookupMX(ctx context.Context, name string) (resolve.Answer[resolve
 	return a, err
 }
 
+// LookupNS returns the names of the servers of the zone that begins at name;
+// resolve.ErrNoData where none does. An alias is not followed: its target's
+// servers are not the name's.
+func (c *Client) LookupNS(ctx context.Context, name string) (resolve.Answer[string], error) {
+	a, err := lookup(ctx, c.view, name, dns.TypeNS, readNS)
+	out := resolve.Answer[string]{TTL: a.TTL, Secure: a.Secure}
+	for _, ns := range a.Records {
+		if ns.zone == lower(strings.TrimSuffix(name, ".")) {
+			out.Records = append(out.Records, ns.host)
+		}
+	}
+	if err == nil && len(out.Records) == 0 {
+		err = &resolve.Error{Type: "NS", Name: name, Err: resolve.ErrNoData}
+	}
+	return out, err
+}
+
 // LookupPTR implements resolve.Resolver.
 func (v view) LookupPTR(ctx context.Context, ip netip.Addr) (resolve.Answer[string], error) {
 	if !ip.IsValid() {

@@ -81,6 +81,8 @@ type try struct {
 	share  time.Duration
 	edns   bool
 	wantAD bool
+	// direct: the server speaks for itself, and who asks judges a referral.
+	direct, iterative bool
 }
 
 // run asks, falling back from EDNS to plain and from UDP to TCP.
@@ -99,7 +101,7 @@ func (t try) run(ctx context.Context) (*dns.Msg, error) {
 	switch {
 	case m.Rcode != dns.RcodeSuccess && m.Rcode != dns.RcodeNameError:
 		return nil, rcodeError(m)
-	case m.Rcode == dns.RcodeSuccess && len(m.Answer) == 0 && !m.Authoritative && !m.RecursionAvailable && !hasSOA(m):
+	case !t.direct && m.Rcode == dns.RcodeSuccess && len(m.Answer) == 0 && !m.Authoritative && !m.RecursionAvailable && !hasSOA(m):
 		// RFC 2308 §2.2: a referral, from a server that does not resolve for us.
 		return nil, errors.New("does not do recursion")
 	}
@@ -125,9 +127,10 @@ func rcodeError(m *dns.Msg) error {
 	return errors.New(rcode)
 }
 
-// query builds the packet: recursion desired, a random id, nothing else.
+// query builds the packet: recursion desired as a rule, a random id, nothing else.
 func (t try) query() (id uint16, packet []byte, err error) {
 	m := new(dns.Msg).SetQuestion(askName(t.q.name), t.q.qtype)
+	m.RecursionDesired = !t.iterative
 	m.AuthenticatedData = t.wantAD // RFC 6840 §5.7: we understand the bit in the answer
 	if t.edns {
 		m.SetEdns0(ednsSize, false)

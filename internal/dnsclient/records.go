@@ -65,6 +65,19 @@ func readMX(rr dns.RR) (resolve.MX, bool) {
 	return resolve.MX{Preference: m.Preference, Host: host}, ok
 }
 
+// nsRecord carries its owner: the chain may have led to another zone's.
+type nsRecord struct{ zone, host string }
+
+func readNS(rr dns.RR) (nsRecord, bool) {
+	ns, ok := rr.(*dns.NS)
+	if !ok {
+		return nsRecord{}, false
+	}
+	zone, okZone := rawName(ns.Hdr.Name)
+	host, okHost := rawName(ns.Ns)
+	return nsRecord{lower(zone), lower(host)}, okZone && okHost && host != ""
+}
+
 // readPTR passes over the root, which is no host's name.
 func readPTR(rr dns.RR) (string, bool) {
 	p, ok := rr.(*dns.PTR)

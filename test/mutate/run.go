@@ -28,7 +28,7 @@ const (
 const patience = 2 * time.Minute
 
 // elsewhere are folders whose tests need root, other programs, or minutes.
-var elsewhere = []string{"test/e2e", "test/packages", "test/siege", "test/local"}
+var elsewhere = []string{"test/e2e", "test/packages", "test/siege", "test/local", "test/nameservers"}
 
 // suite is what go test is asked for one row: packages and test names.
 type suite struct{ packages, names []string }
