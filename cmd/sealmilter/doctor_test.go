@@ -86,7 +86,7 @@ func TestDoctorJSON(t *testing.T) {
 	code := run(context.Background(), []string{"doctor", "example.com", "--config", cfg, "--zone", zone, "--helo", "mail.example.com", "--no-mta", "--json"}, &out, &errOut)
 	var got struct {
 		Worst    doctor.Level
-		Findings []doctor.Finding
+		Findings []doctor.Told
 	}
 	if err := json.Unmarshal(out.Bytes(), &got); err != nil || code != exitFine || got.Worst != doctor.Pass || len(got.Findings) < 8 {
 		t.Errorf("%d, %v, %+v %s", code, err, got, errOut.String())

@@ -26,7 +26,7 @@ func TestUnlistedDomain(t *testing.T) {
 		_, cfg := house(t)
 		cfg.MTA = mta
 		f := loadKeys(cfg, &doctor.Domain{Name: "example.org", SDID: "example.org"})
-		if len(f) == 0 || f[0].Level != doctor.Fail || f[0].Paste != want {
+		if len(f) == 0 || f[0].Level != doctor.Fail || f[0].Paste.String() != want {
 			t.Errorf("%s: %+v", mta, f)
 		}
 	}

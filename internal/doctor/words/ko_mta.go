@@ -1,0 +1,3 @@
+package words
+
+var koreanMTA = map[string]string{}
