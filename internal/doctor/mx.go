@@ -44,6 +44,8 @@ func mxHost(ctx context.Context, r resolve.Resolver, d Domain, m resolve.MX) Fin
 		f.Message = words.Say("an MX record names a host, not an address (RFC 5321 section 5.1)")
 		return f
 	}
+	// Before the addresses: where the alias leads to nothing, the name counts as none.
+	target := alias(ctx, r, m.Host)
 	var addrs []netip.Addr
 	for _, look := range []func(context.Context, string) (resolve.Answer[netip.Addr], error){r.LookupA, r.LookupAAAA} {
 		a, err := look(ctx, m.Host)
@@ -52,7 +54,7 @@ func mxHost(ctx context.Context, r resolve.Resolver, d Domain, m resolve.MX) Fin
 		}
 		addrs = append(addrs, a.Records...)
 	}
-	if target := alias(ctx, r, m.Host); target != "" {
+	if target != "" {
 		f.Level, f.Seen = Warn, words.Data(clip(m.Host)+" CNAME "+target)
 		f.Message = words.Say("the MX host %s is an alias (CNAME): mail may not arrive, and some receivers refuse such senders (RFC 5321 section 5.1)", clip(m.Host))
 		f.Want, f.Paste = words.Say("an MX record with the name behind the alias"), words.Data(fmt.Sprintf("%s MX %d %s", d.Name, m.Preference, target))

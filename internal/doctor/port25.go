@@ -30,7 +30,7 @@ func Port25(ctx context.Context, dial Dialer, host, domain string) Finding {
 	f := Finding{Level: Fail, Check: "port25", Subject: host, Who: Provider,
 		Ask: []words.Text{
 			words.Say("to a cloud (a form or a ticket: \"remove email sending limits\", \"open outgoing port 25\"): Please open outgoing TCP port 25 for our instance. "+
-				"It is the mail server of %s; its reverse DNS, SPF, DKIM and DMARC are set, and we answer complaints at %s.", domain, "abuse@"+domain),
+				"It is the mail server of %s and signs what it sends with DKIM; complaints reach us at %s.", domain, "abuse@"+domain),
 			words.Say("to an Internet provider: Please open outgoing TCP port 25 of our line, on whose fixed address we run the mail server of %s.", domain),
 		}}
 	conn, err := dial(ctx, "tcp", net.JoinHostPort(host, "25"))

@@ -104,7 +104,7 @@ func exists(ctx context.Context, r resolve.Resolver, name string) bool {
 func askForPTR(ip netip.Addr, name, domain string) []words.Text {
 	return []words.Text{
 		words.Say("to a cloud (in its console at the address: reverse DNS; else by a ticket): Please set the reverse DNS (PTR) of our public address %s to %s. "+
-			"The forward record is there: %s %s %s. This host sends the mail of %s; please also lift the block of outgoing TCP port 25 if there is one.",
+			"Its forward record is %s %s %s. This host sends the mail of %s; please also lift the block of outgoing TCP port 25 if there is one.",
 			ip, name, name, addressType(ip), ip, domain),
 		words.Say("to an Internet provider: Please set the PTR record of the fixed address %s of our line to %s (%s PTR %s), or delegate its reverse zone to our name servers. "+
 			"It is the address of our mail server for %s.", ip, name, resolve.ReverseName(ip), name, domain),

@@ -1,3 +1,54 @@
 package words
 
-var koreanHost = map[string]string{}
+// koreanHost has the frame, and what is said of the host, its ways out and block lists.
+var koreanHost = map[string]string{
+	"seen  ":                            "관찰  ",
+	"want  ":                            "기대  ",
+	"paste ":                            "입력  ",
+	"who   ":                            "담당  ",
+	"ask   ":                            "요청  ",
+	"%d passed, %d warnings, %d failed": "통과 %d건, 경고 %d건, 실패 %d건",
+	"you, on this host":                 "이 호스트의 관리자",
+	"the owner of the DNS zone":         "도메인 DNS의 관리자",
+	"whoever gave you the address: provider or cloud":   "IP 주소를 제공한 곳(통신사 또는 클라우드 업체)",
+	"the service that holds the key, or runs the relay": "키를 가지고 있거나 릴레이를 운영하는 서비스",
+	"the owner of the domain that gets the reports":     "보고서를 받는 도메인의 관리자",
+	"you, by asking whoever runs the list":              "이 호스트의 관리자(차단 목록 운영자에게 요청)",
+
+	"answers nothing (%d questions), so that nothing is known of the domain; no mail can be checked either": "질의 %d건에 전혀 응답하지 않아 도메인에 대해 아무것도 알 수 없습니다. 메일도 검사할 수 없습니다",
+	"a resolver that answers: dns.servers in milter.yaml, or nameserver in /etc/resolv.conf":                "응답하는 리졸버(milter.yaml의 dns.servers 또는 /etc/resolv.conf의 nameserver)",
+	"the DNS did not answer, so that nothing is known: %s":                                                  "DNS가 응답하지 않아 알 수 없습니다: %s",
+	"run doctor again in a minute": "잠시 뒤에 doctor를 다시 실행",
+
+	"our public addresses are not known, so that no list can be asked":                                                                       "공인 IP 주소를 알 수 없어 차단 목록을 조회할 수 없습니다",
+	"the list does not list its test address 127.0.0.2: it is gone, or it does not answer your resolver; nothing is known of your addresses": "목록에 시험용 주소 127.0.0.2가 없습니다. 목록이 없어졌거나 지금 쓰는 리졸버에 응답하지 않는 것이므로, 내 IP 주소가 등재되었는지는 알 수 없습니다",
+	"the list lists 127.0.0.1, which no list may: it answers for everybody, and says nothing about you":                                      "어느 목록에도 있어서는 안 되는 127.0.0.1이 등재되어 있습니다. 모든 주소에 똑같이 응답하는 것이므로 내 IP 주소에 대해서는 알 수 없습니다",
+	"is not listed by %s": "%s에 등재되어 있지 않습니다",
+	"%s answers with an address that is no list's: somebody on the way changes answers of the DNS":                            "%s의 응답이 차단 목록의 것이 아닌 주소입니다. 중간에서 DNS 응답을 바꾸고 있습니다",
+	"is listed by %s: receivers that ask this list refuse the mail, or take it for spam":                                      "%s에 등재되어 있습니다. 이 목록을 쓰는 수신 측은 메일을 거부하거나 스팸으로 처리합니다",
+	"that what it was listed for has ended, and then that it is taken off":                                                    "등재된 원인을 없앤 다음, 등재 해제",
+	"the list refuses to answer your resolver (it is a public one, or asks too much); this does not mean that you are listed": "목록이 지금 쓰는 리졸버에 응답하기를 거부합니다(공용 리졸버이거나 조회가 너무 많음). 내 IP 주소가 등재되었다는 뜻은 아닙니다",
+	"a resolver of your own on this host, that asks the list itself":                                                          "목록에 직접 조회하는, 이 호스트의 자체 리졸버",
+
+	"to a cloud (a form or a ticket: \"remove email sending limits\", \"open outgoing port 25\"): Please open outgoing TCP port 25 for our instance. It is the mail server of %s and signs what it sends with DKIM; complaints reach us at %s.": "클라우드 업체(신청 양식이나 문의 접수, \"메일 발송 제한 해제\" 또는 \"25번 포트 개방\"): 저희 인스턴스에서 밖으로 나가는 TCP 25번 포트를 열어 주시기 바랍니다. %s의 메일 서버이며, 보내는 메일에 DKIM으로 서명합니다. 신고는 %s(으)로 받습니다.",
+	"to an Internet provider: Please open outgoing TCP port 25 of our line, on whose fixed address we run the mail server of %s.":                                                                                                               "통신사: 저희 회선에서 밖으로 나가는 TCP 25번 포트를 열어 주시기 바랍니다. 이 회선의 고정 IP 주소로 %s의 메일 서버를 운영하고 있습니다.",
+	"the host has no address here, so that nothing was tried":                                                                  "호스트의 주소를 찾지 못하여 시험하지 않았습니다",
+	"the name of a mail server elsewhere, as one MX of a large provider":                                                       "다른 곳에 있는 메일 서버의 이름(예: 큰 메일 서비스의 MX 가운데 하나)",
+	"refuses the connection at port 25: it takes no mail, or a firewall on the way answers for it":                             "25번 포트의 접속을 거부합니다. 메일을 받지 않는 호스트이거나, 중간의 방화벽이 대신 응답한 것입니다",
+	"cannot be reached at port 25: clouds and home providers often block it, and then no mail leaves directly":                 "25번 포트로 접속할 수 없습니다. 클라우드와 가정용 회선에서는 막혀 있는 경우가 많으며, 그러면 메일을 직접 내보낼 수 없습니다",
+	"port 25 open on the way out, or a relay (relayhost, SMART_HOST) at port 587 or 465":                                       "밖으로 열린 25번 포트, 또는 587번이나 465번 포트를 쓰는 릴레이(relayhost, SMART_HOST)",
+	"greets at port 25: mail can leave (%s)":                                                                                   "25번 포트에서 인사말을 보냅니다. 메일을 내보낼 수 있습니다(%s)",
+	"answers at port 25 without the greeting of a mail server: it refuses our address, or something on the way answers for it": "25번 포트에서 응답하지만 메일 서버의 인사말이 아닙니다. 내 IP 주소를 거부하거나, 중간의 장비가 대신 응답한 것입니다",
+	"takes the connection at port 25 and does not greet: something on the way answers for it":                                  "25번 포트의 접속은 받지만 인사말이 없습니다. 중간의 장비가 대신 응답한 것입니다",
+	"a greeting; try another host before you ask anybody":                                                                      "메일 서버의 인사말. 어디에 문의하기 전에 다른 호스트로도 시험해 보십시오",
+
+	"is kept right over the network": "네트워크를 통해 맞춰지고 있습니다",
+	"nothing keeps the clock right: signatures from the future are not believed, and those with an expiry end too early": "시계를 맞춰 주는 것이 없습니다. 미래 시각의 서명은 인정되지 않고, 만료 시각이 있는 서명은 너무 일찍 만료됩니다",
+	"a time service (NTP)": "시각 동기화(NTP)",
+	"answers of more than 512 bytes do not come through, such as the records of long keys: packets of that size or TCP port 53 are blocked on the way to the resolver": "긴 키의 레코드처럼 512바이트가 넘는 응답을 받지 못합니다. 리졸버까지 가는 길에서 큰 패킷이나 TCP 53번 포트가 막혀 있습니다",
+	"a firewall that lets UDP packets of 1232 bytes and TCP port 53 through, or a resolver of your own on this host":                                                   "1232바이트 UDP 패킷과 TCP 53번 포트를 통과시키는 방화벽, 또는 이 호스트의 자체 리졸버",
+	"answers of more than 512 bytes come through (the longest had %d)":                                                                                                 "512바이트가 넘는 응답도 받습니다(가장 긴 것은 %d바이트)",
+	"this host has a public IPv6 address that is not among the egress addresses: mail may leave by it, and SPF and PTR were not checked for it":                        "이 호스트에 egress에 없는 공인 IPv6 주소가 있습니다. 메일이 그 주소로 나갈 수 있는데, SPF와 PTR은 그 주소에 대해 검사하지 않았습니다",
+	"egress: with this address as well, and its SPF term and PTR record; or an MTA that sends by IPv4 alone":                                                           "이 주소도 들어 있는 egress와 그 SPF 항목, PTR 레코드. 또는 IPv4로만 보내는 MTA",
+	"# if mail is to leave by IPv4 alone": "# 메일을 IPv4로만 내보내려면",
+}
