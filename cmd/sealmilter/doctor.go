@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sealmilter/sealmilter/auth/resolve"
 	"github.com/sealmilter/sealmilter/internal/doctor"
 	"github.com/sealmilter/sealmilter/internal/inspect"
 	"github.com/sealmilter/sealmilter/internal/mta"
@@ -51,6 +52,11 @@ learn our address only by --dnsbl and --port25. Exit code 1 when something fails
 			lang, ok := doctor.Language(f.lang, os.Getenv("LC_ALL"), os.Getenv("LC_MESSAGES"), os.Getenv("LANG"))
 			if !ok {
 				return usage("en or ko", "--lang: %q is no language of doctor's", f.lang)
+			}
+			if _, err := netip.ParseAddr(f.port25); err != nil && f.port25 != "" {
+				if f.port25, err = resolve.CanonicalName(f.port25); err != nil {
+					return usage("a host name or an address, without a port", "--port25: %w", err)
+				}
 			}
 			ctx, cancel := context.WithTimeout(cmd.Context(), doctorPatience)
 			defer cancel()

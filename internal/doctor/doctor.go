@@ -65,11 +65,24 @@ type Told struct {
 
 // In tells the finding.
 func (f Finding) In(l words.Lang) Told {
-	t := Told{Level: f.Level, Check: f.Check, Subject: f.Subject, Message: f.Message.In(l), Seen: f.Seen.In(l), Want: f.Want.In(l), Paste: f.Paste.In(l), Who: f.Who}
+	t := Told{Level: f.Level, Check: f.Check, Subject: subject(f.Subject).In(l), Message: f.Message.In(l), Seen: f.Seen.In(l), Want: f.Want.In(l), Paste: f.Paste.In(l), Who: f.Who}
 	for _, a := range f.Ask {
 		t.Ask = append(t.Ask, a.In(l))
 	}
 	return t
+}
+
+// subject is that of a finding; a few are no names.
+func subject(name string) words.Text {
+	switch name {
+	case "this host":
+		return words.Say("this host")
+	case "the resolver":
+		return words.Say("the resolver")
+	case "clock":
+		return words.Say("clock")
+	}
+	return words.Data(name)
 }
 
 // Tell tells them all.

@@ -42,6 +42,10 @@ var koreanHost = map[string]string{
 	"takes the connection at port 25 and does not greet: something on the way answers for it":                                  "25번 포트의 접속은 받지만 인사말이 없습니다. 중간의 장비가 대신 응답한 것입니다",
 	"a greeting; try another host before you ask anybody":                                                                      "메일 서버의 인사말. 어디에 문의하기 전에 다른 호스트로도 시험해 보십시오",
 
+	"this host":    "이 호스트",
+	"the resolver": "리졸버",
+	"clock":        "시계",
+
 	"is kept right over the network": "네트워크를 통해 맞춰지고 있습니다",
 	"nothing keeps the clock right: signatures from the future are not believed, and those with an expiry end too early": "시계를 맞춰 주는 것이 없습니다. 미래 시각의 서명은 인정되지 않고, 만료 시각이 있는 서명은 너무 일찍 만료됩니다",
 	"a time service (NTP)": "시각 동기화(NTP)",
