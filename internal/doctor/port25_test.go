@@ -59,6 +59,9 @@ func TestPort25(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			f := Port25(t.Context(), c.dial, "mx.example", "example.com")
 			compare(t, []Finding{f}, c.want)
+			if len(f.Seen.String()) > maxGreeting {
+				t.Errorf("read %d bytes", len(f.Seen.String()))
+			}
 			if f.Who != c.who || len(f.Ask) != c.asks {
 				t.Errorf("%+v", f)
 			}

@@ -42,10 +42,15 @@ func Doctor(ctx context.Context, e Examination) ([]doctor.Finding, error) {
 	cfg, all := e.configuration()
 	egress := e.addresses(cfg)
 	relay := ""
-	if !e.NoMTA && len(e.Egress)+len(cfg.Egress) == 0 && !cfg.Sign.ViaSES() {
-		if relay = mta.Relay(ctx, e.PostfixDir); relay != "" {
-			egress = nil
-		}
+	if !e.NoMTA && !cfg.Sign.ViaSES() {
+		relay = mta.Relay(ctx, e.PostfixDir)
+	}
+	direct := relay == "" && !cfg.Sign.ViaSES() // mail leaves by addresses of this host
+	switch {
+	case len(e.Egress)+len(cfg.Egress) > 0:
+		relay = "" // they are what the world sees, whose they may be
+	case relay != "":
+		egress = nil
 	}
 	r, closeResolver, err := assemble.ZoneOrDNS(cfg.DNS, e.Zone)
 	if err != nil {
@@ -86,7 +91,9 @@ func Doctor(ctx context.Context, e Examination) ([]doctor.Finding, error) {
 	}
 	all = append(all, way...)
 	if !e.NoMTA {
-		all = append(all, doctor.Unlisted(ownAddresses(), d.Egress, seen.protocols)...)
+		if direct {
+			all = append(all, doctor.Unlisted(ownAddresses(), d.Egress, seen.protocols)...)
+		}
 		all = append(all, doctor.Clock(mta.Clock())...)
 	}
 	return all, nil
