@@ -39,7 +39,7 @@ func settings(p PostfixConf, listens []Socket, daemonNames []string) []Finding {
 			all = append(all, Finding{Level: Warn, Check: "mta", Subject: "master.cf " + clip(s.Name), Seen: show("smtpd_milters=" + list), Who: You,
 				Message: words.Say("this service has its own setting, so that its mail does not come to us"), Want: words.Say("no -o smtpd_milters= and no no_milters here")})
 		}
-		all = append(all, daemonName(s, daemonNames)...)
+		all = append(all, p.daemonName(s, daemonNames)...)
 	}
 	return all
 }
@@ -47,7 +47,7 @@ func settings(p PostfixConf, listens []Socket, daemonNames []string) []Finding {
 // daemonName looks at the name by which a service of master.cf may say that its mail is
 // ours: on the port that the Internet comes to it makes all mail ours, and a name that
 // milter.yaml does not have says nothing.
-func daemonName(s postfix.Service, daemonNames []string) []Finding {
+func (p PostfixConf) daemonName(s postfix.Service, daemonNames []string) []Finding {
 	name, set := s.Option("milter_macro_daemon_name")
 	if !set {
 		return nil
@@ -58,9 +58,11 @@ func daemonName(s postfix.Service, daemonNames []string) []Finding {
 	case listed && (port == "smtp" || port == "25"):
 		f.Level, f.Message = Fail, words.Say("it stands at the port that the Internet sends to, whose mail it makes ours: it would be signed and not checked")
 		f.Want = words.Say("only below the submission services in master.cf")
+		f.Paste = p.postconf("-PX " + shellWord(s.Name+"/"+s.Type+"/milter_macro_daemon_name"))
 	case !listed && len(daemonNames) > 0 && !strings.Contains(name, "$"):
 		f.Message = words.Say("outbound.daemon_names does not have this name, so that it says nothing about the service's mail")
 		f.Want = words.Say("one of outbound.daemon_names (%s), or the name there", clip(strings.Join(daemonNames, ", ")))
+		f.Paste = p.postconf("-P " + shellWord(s.Name+"/"+s.Type+"/milter_macro_daemon_name="+daemonNames[0]))
 	default:
 		return nil
 	}
@@ -88,6 +90,26 @@ func neighbour(list, address string, after bool) Finding {
 	default:
 		return Finding{Level: Pass, Check: "mta", Subject: list, Message: words.Say("another filter (%s) has the messages before us, as it should be", clip(address))}
 	}
+	return f
+}
+
+// neighbour is the function of that name, with the list to paste in which we are last and
+// nobody else signs.
+func (p PostfixConf) neighbour(list, address string, after bool) Finding {
+	f := neighbour(list, address, after)
+	items := postfix.List(p.Main[list])
+	i := slices.IndexFunc(items, func(item string) bool {
+		m := postfix.Milters(item)
+		return len(m) == 1 && m[0].Address == address
+	})
+	if f.Level == Pass || i < 0 || len(items) < 2 {
+		return f
+	}
+	rest := slices.Delete(slices.Clone(items), i, i+1)
+	if !signsToo(address) {
+		rest = slices.Insert(rest, 0, items[i])
+	}
+	f.Paste = p.postconf("-e " + shellWord(list+" = "+clip(strings.Join(rest, " "))))
 	return f
 }
 

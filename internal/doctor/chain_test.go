@@ -6,8 +6,8 @@ func TestNeighbours(t *testing.T) {
 	inQueue := []Socket{{"unix", "/var/spool/postfix/sealmilter/milter.sock"}}
 	for list, want := range map[string]string{
 		"unix:clamav/clamav.sock, unix:sealmilter/milter.sock":    "",
-		"unix:sealmilter/milter.sock, unix:clamav/clamav.sock":    "WARN mta smtpd_milters: changes messages after us",
-		"unix:opendkim/opendkim.sock unix:sealmilter/milter.sock": "WARN mta smtpd_milters: mostly signs as well",
+		"unix:sealmilter/milter.sock, unix:clamav/clamav.sock":    "WARN mta smtpd_milters: changes messages after us | postconf -e 'smtpd_milters = unix:clamav/clamav.sock unix:sealmilter/milter.sock' && postfix reload",
+		"unix:opendkim/opendkim.sock unix:sealmilter/milter.sock": "WARN mta smtpd_milters: mostly signs as well | postconf -e 'smtpd_milters = unix:sealmilter/milter.sock' &&",
 		"unix:sealmilter/milter.sock, inet:localhost:8891":        "WARN mta smtpd_milters: mostly signs as well",
 		"inet:127.0.0.1:11332 unix:sealmilter/milter.sock":        "",
 		"unix:rspamd/milter.sock, unix:sealmilter/milter.sock":    "WARN mta smtpd_milters: mostly signs as well",
@@ -23,8 +23,8 @@ func TestDaemonNames(t *testing.T) {
 	for line, want := range map[string]string{
 		"smtps" + service + "ORIGINATING\n":         "",
 		"192.0.2.25:25" + service + "originating\n": "FAIL mta master.cf 192.0.2.25:25: signed and not checked",
-		"smtp" + service + "ORIGINATING\n":          "FAIL mta master.cf smtp: signed and not checked",
-		"smtps" + service + "SUBMISSION\n":          "WARN mta master.cf smtps: outbound.daemon_names does not have this name",
+		"smtp" + service + "ORIGINATING\n":          "FAIL mta master.cf smtp: signed and not checked | postconf -PX smtp/inet/milter_macro_daemon_name && postfix reload",
+		"smtps" + service + "SUBMISSION\n":          "WARN mta master.cf smtps: outbound.daemon_names does not have this name | postconf -P smtps/inet/milter_macro_daemon_name=ORIGINATING &&",
 		"smtps" + service + "$myhostname\n":         "",
 		"127.0.0.1:25" + service + "ORIGINATING\n":  "", // for programs of this host
 	} {

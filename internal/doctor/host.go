@@ -20,7 +20,7 @@ func Clock(synchronised, known bool) []Finding {
 		return nil
 	case !synchronised:
 		f.Level, f.Who = Warn, You
-		f.Message = words.Say("nothing keeps the clock right: signatures from the future are not believed, and those with an expiry end too early")
+		f.Message = words.Say("as the kernel sees it, nothing keeps the clock right: signatures from the future are not believed, and those with an expiry end too early")
 		f.Want, f.Paste = words.Say("a time service (NTP)"), words.Data("timedatectl set-ntp true")
 	}
 	return []Finding{f}

@@ -76,7 +76,7 @@ func Postfix(p PostfixConf, listens []Socket, daemonNames []string) ([]Finding, 
 		for _, m := range postfix.Milters(p.Main[list.name]) {
 			s, ok := parseSocket(m.Address, p.queue())
 			if !ok || !isOurs(s, m.Address, listens) {
-				all = append(all, neighbour(list.name, m.Address, found))
+				all = append(all, p.neighbour(list.name, m.Address, found))
 				continue
 			}
 			found = true

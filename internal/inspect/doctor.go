@@ -227,10 +227,10 @@ func loadKeys(cfg *config.Config, d *doctor.Domain) []doctor.Finding {
 		if p.Severity == keys.Error {
 			level = doctor.Fail
 		}
-		all = append(all, doctor.Finding{Level: level, Check: "key", Subject: p.Path, Message: words.Data(p.Message), Want: words.Data(p.Hint), Who: doctor.You})
+		all = append(all, doctor.Finding{Level: level, Check: "key", Subject: p.Path, Message: words.Known(p.Message), Want: words.Known(p.Hint), Who: doctor.You})
 	}
 	if err != nil {
-		f := doctor.Finding{Level: doctor.Fail, Check: "key", Subject: d.Name, Message: words.Data(err.Error()), Paste: words.Data("sealmilter keys new " + d.Name), Who: doctor.You}
+		f := doctor.Finding{Level: doctor.Fail, Check: "key", Subject: d.Name, Message: words.Known(err.Error()), Paste: words.Data("sealmilter keys new " + d.Name), Who: doctor.You}
 		if errors.Is(err, keys.ErrBroken) {
 			f.Paste = words.Text{}
 			if os.Geteuid() != 0 {

@@ -84,7 +84,7 @@ var koreanDNS = map[string]string{
 	"more than two terms lead nowhere (%s): who is not named before them gets permerror (RFC 7208 section 4.6.4)":                                     "없는 이름을 가리키는 항목이 두 개를 넘습니다(%s). 그 앞에 적혀 있지 않은 발신자는 permerror가 됩니다(RFC 7208 4.6.4절)",
 	"a record that can be evaluated": "평가할 수 있는 레코드",
 	"the whole record needs %d of the 10 look-ups that receivers do (RFC 7208 section 4.6.4)":                    "레코드 전체를 평가하려면 수신 측이 허용하는 조회 10번 가운데 %d번이 필요합니다(RFC 7208 4.6.4절)",
-	"%d of the two terms that may lead nowhere do (%s): with a third the record breaks (RFC 7208 section 4.6.4)": "없는 이름을 가리켜도 되는 항목 두 개 가운데 %d개를 썼습니다(%s). 세 개가 되면 레코드를 쓸 수 없게 됩니다(RFC 7208 4.6.4절)",
+	"%d of the two terms that may lead nowhere do (%s): with a third the record breaks (RFC 7208 section 4.6.4)": "없는 이름을 가리키는 항목이 %d개 있습니다(%s). 수신 측은 두 개까지만 허용하므로, 세 개가 되면 레코드를 쓸 수 없게 됩니다(RFC 7208 4.6.4절)",
 	"no terms whose names do not exist": "없는 이름을 가리키는 항목이 없는 레코드",
 	"the SPF record has the form that KISA's White Domain registration asked for in %d: ip4: terms only":                                                                     "SPF 레코드가 KISA 화이트 도메인 등록에서 요구하던 형식(%d년 기준, ip4: 항목만)과 맞습니다",
 	"the SPF record has other terms than ip4: (%s). Where you register it as a White Domain of KISA: that asked for ip4: terms only in %d; see KISA's page before you apply": "SPF 레코드에 ip4: 이외의 항목이 있습니다(%s). KISA 화이트 도메인으로 등록하려면 %d년 기준으로 ip4: 항목만 있어야 했습니다. 신청하기 전에 KISA의 안내를 확인하십시오",

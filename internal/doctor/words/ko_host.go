@@ -47,7 +47,7 @@ var koreanHost = map[string]string{
 	"clock":        "시계",
 
 	"is kept right over the network": "네트워크를 통해 맞춰지고 있습니다",
-	"nothing keeps the clock right: signatures from the future are not believed, and those with an expiry end too early": "시계를 맞춰 주는 것이 없습니다. 미래 시각의 서명은 인정되지 않고, 만료 시각이 있는 서명은 너무 일찍 만료됩니다",
+	"as the kernel sees it, nothing keeps the clock right: signatures from the future are not believed, and those with an expiry end too early": "커널이 보기에 시계를 맞춰 주는 것이 없습니다. 미래 시각의 서명은 인정되지 않고, 만료 시각이 있는 서명은 너무 일찍 만료됩니다",
 	"a time service (NTP)": "시각 동기화(NTP)",
 	"answers of more than 512 bytes do not come through, such as the records of long keys: packets of that size or TCP port 53 are blocked on the way to the resolver": "긴 키의 레코드처럼 512바이트가 넘는 응답을 받지 못합니다. 리졸버까지 가는 길에서 큰 패킷이나 TCP 53번 포트가 막혀 있습니다",
 	"a firewall that lets UDP packets of 1232 bytes and TCP port 53 through, or a resolver of your own on this host":                                                   "1232바이트 UDP 패킷과 TCP 53번 포트를 통과시키는 방화벽, 또는 이 호스트의 자체 리졸버",

@@ -94,7 +94,7 @@ func (t Text) In(l Lang) string {
 
 func (p part) in(l Lang) string {
 	if l == Korean {
-		for _, table := range []map[string]string{koreanDNS, koreanMTA, koreanHost} {
+		for _, table := range []map[string]string{koreanDNS, koreanMTA, koreanHost, koreanKeys} {
 			if s, ok := table[p.format]; ok {
 				return s
 			}

@@ -182,6 +182,25 @@ func TestTexts(t *testing.T) {
 	}
 }
 
+// TestKnown: whatever varies is found again, and no sentence hides another one.
+func TestKnown(t *testing.T) {
+	for format, ko := range koreanKeys {
+		if !hangul(ko) || strings.Count(format, "%s") != strings.Count(ko, "%s") || strings.Count(format, "%") != strings.Count(format, "%s") {
+			t.Errorf("%q: %q", format, ko)
+		}
+		en := strings.ReplaceAll(format, "%s", "/x-1")
+		if got := Known(en); got.String() != en || got.In(Korean) != strings.ReplaceAll(ko, "%s", "/x-1") {
+			t.Errorf("%q: %q, %q", en, got, got.In(Korean))
+		}
+	}
+	if got := Known("a.example: no key could be loaded: /k/s1.pem: holds no PEM block").In(Korean); !strings.Contains(got, "PEM 블록이 없습니다") {
+		t.Error(got)
+	}
+	if got := Known("something else").In(Korean); got != "something else" {
+		t.Error(got)
+	}
+}
+
 func TestLanguages(t *testing.T) {
 	for _, c := range []struct {
 		locales []string
