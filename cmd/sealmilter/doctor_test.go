@@ -63,9 +63,10 @@ func TestDoctor(t *testing.T) {
 		{"service's selector is ours", []string{"example.com", "--selector", "s1"}, exitProblems, []string{
 			"s1.pem has the selector of somebody else's key", "paste  sealmilter keys new example.com && rm "}},
 		{"not listed", []string{"example.net"}, exitProblems, []string{"FAIL  config example.net: is not in sign.domains", "paste  sealmilter keys new example.net"}},
-		{"in Korean", []string{"example.com", "--lang", "ko", "--egress", "198.51.100.7"}, exitProblems, []string{"FAIL  spf    example.com: 198.51.100.7에서 보내면 안 되는", "담당   도메인 DNS의 관리자"}},
+		{"in Korean", []string{"example.com", "--lang", "ko", "--egress", "198.51.100.7"}, exitProblems, []string{"FAIL  spf    example.com: 198.51.100.7에서는 보낼 수 없습니다", "담당   도메인 DNS의 관리자"}},
 		{"who has to do it", []string{"example.com", "--egress", "198.51.100.7"}, exitProblems, []string{"who    the owner of the DNS zone", "ask    to a cloud"}},
 		{"block lists", []string{"example.com", "--dnsbl"}, exitFine, []string{"WARN  dnsbl  KISA-RBL: the list does not list its test address"}},
+		{"port 25", []string{"example.com", "--port25", "127.0.0.1"}, exitFine, []string{"  port25 127.0.0.1: "}},
 		{"no language", []string{"example.com", "--lang", "fr"}, exitUsage, nil},
 		{"no host", []string{"example.com", "--port25", "a b"}, exitUsage, nil},
 		{"no domain", []string{"exa mple"}, exitProblems, nil},

@@ -2,8 +2,8 @@ package words
 
 // koreanHost has the frame, and what is said of the host, its ways out and block lists.
 var koreanHost = map[string]string{
-	"seen  ":                            "관찰  ",
-	"want  ":                            "기대  ",
+	"seen  ":                            "현재  ",
+	"want  ":                            "필요  ",
 	"paste ":                            "입력  ",
 	"who   ":                            "담당  ",
 	"ask   ":                            "요청  ",
