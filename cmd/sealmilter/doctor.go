@@ -61,7 +61,7 @@ learn our address only by --dnsbl and --port25. Exit code 1 when something fails
 			ctx, cancel := context.WithTimeout(cmd.Context(), doctorPatience)
 			defer cancel()
 			if isTerminal(os.Stderr) {
-				still := time.AfterFunc(time.Second, func() { fmt.Fprintln(os.Stderr, "... asking the DNS, and looking at the MTA") })
+				still := time.AfterFunc(time.Second, func() { fmt.Fprintln(os.Stderr, doctor.Still().In(lang)) })
 				defer still.Stop()
 			}
 			all, err := inspect.Doctor(ctx, inspect.Examination{

@@ -34,6 +34,10 @@ const goodList = "2.0.0.127.bl.example.com A 127.0.0.2\n"
 
 func koreanSite(d *Domain) { d.Korean, d.Egress = true, d.Egress[:1] }
 
+func serviceKey(d *Domain) { d.Foreign = []string{"k1"} }
+
+func throughRelay(d *Domain) { d.Relay = "smtp.relay.example" }
+
 // dnsCase is a finding and a zone that has it.
 type dnsCase struct {
 	name string
@@ -144,6 +148,36 @@ var dnsCases = []dnsCase{
 	{"reports to an example", []string{"_dmarc"}, `_dmarc.example.com TXT "v=DMARC1; p=none; rua=mailto:postmaster@yourdomain.com"`,
 		`FAIL dmarc _dmarc.example.com: stands in an example | "v=DMARC1; p=none; rua=mailto:dmarc@example.com"`, nil},
 	{"no reports, to paste", []string{"_dmarc"}, `_dmarc.example.com TXT "v=DMARC1; p=none;"`, `WARN dmarc _dmarc.example.com: no rua= | "v=DMARC1; p=none; rua=mailto:dmarc@example.com"`, nil},
+
+	{"key at the apex", []string{"s1._"}, `example.com TXT "RSA"`, "FAIL dkim s1._domainkey.example.com: stands at example.com itself", nil},
+	{"key without _domainkey", []string{"s1._"}, `s1.example.com TXT "RSA"`, "FAIL dkim s1._domainkey.example.com: ._domainkey is missing", nil},
+	{"key without the underscore", []string{"s1._"}, `s1.domainkey.example.com TXT "RSA"`, "FAIL dkim s1._domainkey.example.com: an underscore, ._domainkey", nil},
+	{"key doubled", []string{"s1._"}, `s1._domainkey.example.com TXT "RSA; RSA"`, "FAIL dkim s1._domainkey.example.com: the value stands in it twice", nil},
+	{"key split into two records", []string{"s1._"}, "s1._domainkey.example.com TXT \"SHORT\"\ns1._domainkey.example.com TXT \"REST\"", "FAIL dkim s1._domainkey.example.com: two records of one value", nil},
+	{"spf with a comma", []string{"example.com TXT"}, `example.com TXT "v=spf1, ip4:192.0.2.25 ~all"`, "FAIL spf example.com: a blank has to follow v=spf1", nil},
+	{"spf in quotes", []string{"example.com TXT"}, `example.com TXT "\"v=spf1 ~all\""`, "FAIL spf example.com: quotation marks or blanks are part of it", nil},
+	{"spf without its version", []string{"example.com TXT"}, `example.com TXT "spf1 ip4:192.0.2.25 ~all"`, "FAIL spf example.com: has to begin with v=spf1", nil},
+	{"spf without all", []string{"example.com TXT"}, `example.com TXT "v=spf1 ip4:192.0.2.25 ip6:2001:db8::25"`, `WARN spf example.com: has no all at its end | ip6:2001:db8::25 ~all"`, nil},
+	{"dmarc without the underscore", []string{"_dmarc"}, `dmarc.example.com TXT "v=DMARC1; p=none"`, "FAIL dmarc _dmarc.example.com: an underscore, _dmarc", nil},
+	{"dmarc too deep", []string{"_dmarc"}, `_dmarc.example.com.example.com TXT "v=DMARC1; p=none"`, "FAIL dmarc _dmarc.example.com: type _dmarc alone", nil},
+	{"dmarc at the apex", []string{"_dmarc"}, `example.com TXT "v=DMARC1; p=none"`, "FAIL dmarc _dmarc.example.com: stands at example.com itself", nil},
+	{"rua without mailto", []string{"_dmarc"}, `_dmarc.example.com TXT "v=DMARC1; p=none; rua=d@example.com"`, "FAIL dmarc _dmarc.example.com: write mailto:d@example.com", nil},
+
+	{"service's key", nil, "k1._domainkey.example.com CNAME dkim.service.example\ndkim.service.example TXT \"RSA\"", "", serviceKey},
+	{"service's key leads nowhere", nil, "k1._domainkey.example.com CNAME gone.service.example", "FAIL dkim k1._domainkey.example.com: there is no key", serviceKey},
+	{"service's key too deep", nil, `k1._domainkey.example.com.example.com TXT "RSA"`, "FAIL dkim k1._domainkey.example.com: one domain too deep", serviceKey},
+	{"service's key in test mode", nil, `k1._domainkey.example.com TXT "RSA; t=y"`, "WARN dkim k1._domainkey.example.com: t=y", serviceKey},
+	{"service's key is revoked", nil, `k1._domainkey.example.com TXT "v=DKIM1; p="`, "FAIL dkim k1._domainkey.example.com: revokes", serviceKey},
+	{"service's key does not answer", nil, "k1._domainkey.example.com * !servfail", "WARN dkim k1._domainkey.example.com: did not answer", serviceKey},
+	{"service has our selector", nil, "", "FAIL dkim s1._domainkey.example.com: has the selector of somebody else's key", func(d *Domain) { d.Foreign = []string{"s1"} }},
+
+	{"through a relay", nil, "", "WARN spf example.com: the record includes nobody's", throughRelay},
+	{"through a relay without spf", []string{"example.com TXT"}, "", "FAIL spf example.com: mail leaves through smtp.relay.example, and there is no SPF record", throughRelay},
+	{"through Amazon SES without spf", []string{"example.com TXT"}, "", "WARN spf example.com: the domain itself has no record | include:amazonses.com ~all", func(d *Domain) { d.ViaSES, d.Egress = true, nil }},
+	{"addresses unknown", nil, "", "WARN spf example.com: public addresses are not known | egress:", func(d *Domain) { d.Egress = nil }},
+	{"helo without a dot", nil, "", "FAIL helo vm: is no full host name | myhostname = mail.example.com", func(d *Domain) { d.Helo = "vm" }},
+	{"alignment is strict", []string{"_dmarc"}, `_dmarc.example.com TXT "v=DMARC1; p=reject; adkim=s; rua=mailto:d@example.com"`, "FAIL dmarc example.com: do not align | sealmilter keys new example.com",
+		func(d *Domain) { d.SDID = "parent.example" }},
 
 	{"form of KISA", []string{"example.com TXT"}, `example.com TXT "v=spf1 ip4:192.0.2.25 -all"`, "", koreanSite},
 	{"not the form of KISA", []string{"example.com TXT"}, `example.com TXT "v=spf1 mx ~all"`, `WARN kisa example.com: other terms than ip4: (mx) | "v=spf1 ip4:192.0.2.25 ~all"`, koreanSite},

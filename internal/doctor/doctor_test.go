@@ -43,7 +43,7 @@ func sickText(made []*keys.Key, drop []string, add string) string {
 		}
 	}
 	return strings.NewReplacer(`"RSA`, `"`+publish.Record(made[0]), `"ED"`, `"`+publish.Record(made[1])+`"`,
-		"SHORT", publish.Record(made[0])[:255]).Replace(b.String() + add)
+		"; RSA", "; "+publish.Record(made[0]), "SHORT", publish.Record(made[0])[:255], "REST", publish.Record(made[0])[255:]).Replace(b.String() + add)
 }
 
 func includes(n int) string { return strings.Repeat(" include:i.example", n) }

@@ -17,6 +17,9 @@ func Language(flag string, locales ...string) (words.Lang, bool) {
 	return words.Parse(flag)
 }
 
+// Still is what to tell somebody who waits.
+func Still() words.Text { return words.Say("... asking the DNS, and looking at the MTA") }
+
 // Print shows findings on a terminal, each value on one line (package plain).
 func Print(w io.Writer, all []Finding, lang words.Lang) {
 	n := map[Level]int{}
