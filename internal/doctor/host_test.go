@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/sealmilter/sealmilter/auth/resolve"
+	"github.com/sealmilter/sealmilter/internal/dnsclient"
+	"github.com/sealmilter/sealmilter/test/faultdns"
 )
 
 func TestClock(t *testing.T) {
@@ -59,6 +61,38 @@ func TestLongAnswers(t *testing.T) {
 				t.Error("asked more than was needed")
 			}
 		})
+	}
+}
+
+// TestLongAnswersOverTheWire: the daemon's client, and a server whose long answers are
+// truncated while nobody answers over TCP.
+func TestLongAnswersOverTheWire(t *testing.T) {
+	zone := resolve.MustZone(fmt.Sprintf("example.com MX 10 mail.example.com\nmail.example.com A 192.0.2.25\ngoogle.com TXT %q\n", strings.Repeat("x", 600)))
+	for fault, want := range map[faultdns.Fault]Level{faultdns.None: Pass, faultdns.NoTCP: Fail, faultdns.ServFail: ""} {
+		server, err := faultdns.Start(zone, func(name, _ string) faultdns.Fault {
+			if name == "google.com" {
+				return fault
+			}
+			return faultdns.None
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer server.Close()
+		c, err := dnsclient.New(dnsclient.Config{Servers: []string{server.Addr()}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		var got Level
+		for _, f := range DNS(t.Context(), c, Domain{Name: "example.com", SDID: "example.com", Servers: server.Addr()}) {
+			if f.Check == "host" {
+				got = f.Level
+			}
+		}
+		if got != want {
+			t.Errorf("%q: %q", fault, got)
+		}
 	}
 }
 
