@@ -37,6 +37,14 @@ type Resolver interface {
 	LookupPTR(ctx context.Context, ip netip.Addr) (Answer[string], error)
 }
 
+// Aliaser is a Resolver that shows aliases as well. No check of mail asks for them:
+// the look-ups follow them.
+type Aliaser interface {
+	Resolver
+	// LookupCNAME returns what a CNAME record at the name itself leads to.
+	LookupCNAME(ctx context.Context, name string) (Answer[string], error)
+}
+
 // Sharer is a Resolver that divides what it can do among the clients whose mail
 // makes it ask, so that nobody's slow zones keep the others waiting.
 type Sharer interface {

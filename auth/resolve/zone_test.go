@@ -213,6 +213,21 @@ func TestZoneAlias(t *testing.T) {
 	}
 }
 
+// TestZoneLookupCNAME: what stands at the name itself, followed nowhere.
+func TestZoneLookupCNAME(t *testing.T) {
+	z := MustZone("a.example CNAME b.example\nb.example CNAME c.example.\nc.example A 192.0.2.1\nbad.example CNAME !servfail\n*.w.example CNAME c.example\n")
+	for name, want := range map[string]string{"a.example": "b.example", "B.example.": "c.example", "x.w.example": "c.example"} {
+		if a, err := z.LookupCNAME(t.Context(), name); err != nil || len(a.Records) != 1 || a.Records[0] != want || a.TTL != zoneTTL {
+			t.Errorf("%s: %+v %v", name, a, err)
+		}
+	}
+	for name, want := range map[string]error{"c.example": ErrNoData, "d.example": ErrNXDomain, "bad.example": ErrTemporary} {
+		if _, err := z.LookupCNAME(t.Context(), name); !errors.Is(err, want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestZoneMistakes(t *testing.T) {
 	for text, want := range map[string]string{
 		"\nx.example TXT":                              "zone line 2: want NAME TYPE DATA",

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/netip"
 	"os"
 	"strings"
@@ -11,10 +10,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sealmilter/sealmilter/auth/resolve"
 	"github.com/sealmilter/sealmilter/internal/doctor"
 	"github.com/sealmilter/sealmilter/internal/inspect"
 	"github.com/sealmilter/sealmilter/internal/mta"
-	"github.com/sealmilter/sealmilter/internal/plain"
 	"github.com/sealmilter/sealmilter/internal/problem"
 )
 
@@ -23,9 +22,9 @@ const doctorPatience = 2 * time.Minute
 
 // doctorFlags are the flags of doctor.
 type doctorFlags struct {
-	config, keys, zone, helo, postfix string
-	egress, selectors                 []string
-	noMTA, asJSON                     bool
+	config, keys, zone, helo, postfix, port25, lang string
+	egress, selectors                               []string
+	noMTA, asJSON, dnsbl                            bool
 }
 
 func newDoctor() *cobra.Command {
@@ -36,8 +35,9 @@ func newDoctor() *cobra.Command {
 		Long: `Compares the keys on disk with the DNS, checks SPF for each of our public
 addresses and for the HELO name, their PTR records, DMARC and MX, and whether
 the MTA hands its mail to us and reaches the socket. Each finding is PASS, WARN
-or FAIL; what is not right comes with what was seen, what is wanted and what to
-paste. Changes nothing. Exit code 1 when something fails.`,
+or FAIL; what is not right comes with what was seen, what is wanted, what to
+paste, who has to do it, and what to write to them. Changes nothing. Strangers
+learn our address only by --dnsbl and --port25. Exit code 1 when something fails.`,
 		Example: "  sealmilter doctor example.com\n  sealmilter doctor example.com --egress 192.0.2.25,2001:db8::25 --helo mail.example.com",
 		Args:    oneDomain,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -49,27 +49,37 @@ paste. Changes nothing. Exit code 1 when something fails.`,
 			if err != nil {
 				return err
 			}
+			lang, ok := doctor.Language(f.lang, os.Getenv("LC_ALL"), os.Getenv("LC_MESSAGES"), os.Getenv("LANG"))
+			if !ok {
+				return usage("en or ko", "--lang: %q is no language of doctor's", f.lang)
+			}
+			if _, err := netip.ParseAddr(f.port25); err != nil && f.port25 != "" {
+				if f.port25, err = resolve.CanonicalName(f.port25); err != nil {
+					return usage("a host name or an address, without a port", "--port25: %w", err)
+				}
+			}
 			ctx, cancel := context.WithTimeout(cmd.Context(), doctorPatience)
 			defer cancel()
 			if isTerminal(os.Stderr) {
-				still := time.AfterFunc(time.Second, func() { fmt.Fprintln(os.Stderr, "... asking the DNS, and looking at the MTA") })
+				still := time.AfterFunc(time.Second, func() { fmt.Fprintln(os.Stderr, doctor.Still().In(lang)) })
 				defer still.Stop()
 			}
 			all, err := inspect.Doctor(ctx, inspect.Examination{
 				Domain: domain, Config: f.config, MayLack: f.config == defaultConfig, Keys: f.keys, Zone: f.zone, Helo: f.helo,
-				PostfixDir: f.postfix, Egress: egress, Selectors: f.selectors, NoMTA: f.noMTA,
+				PostfixDir: f.postfix, Egress: egress, Selectors: f.selectors, NoMTA: f.noMTA, DNSBL: f.dnsbl, Port25: f.port25,
+				Korean: lang == "ko",
 			})
 			if err != nil {
 				return err
 			}
 			if f.asJSON {
 				err = printJSON(cmd, struct {
-					Domain   string           `json:"domain"`
-					Worst    doctor.Level     `json:"worst"`
-					Findings []doctor.Finding `json:"findings"`
-				}{domain, doctor.Worst(all), all})
+					Domain   string        `json:"domain"`
+					Worst    doctor.Level  `json:"worst"`
+					Findings []doctor.Told `json:"findings"`
+				}{domain, doctor.Worst(all), doctor.Tell(all, lang)})
 			} else {
-				printFindings(cmd.OutOrStdout(), all)
+				doctor.Print(cmd.OutOrStdout(), all, lang)
 			}
 			if err == nil && doctor.Worst(all) == doctor.Fail {
 				return problem.ErrShown
@@ -85,6 +95,9 @@ paste. Changes nothing. Exit code 1 when something fails.`,
 	cmd.Flags().StringVar(&f.zone, "zone", "", "ask this zone `file` in place of the DNS: NAME TYPE DATA lines")
 	cmd.Flags().StringVar(&f.postfix, "postfix-config", "", "Postfix's configuration `folder` (default: its own)")
 	cmd.Flags().BoolVar(&f.noMTA, "no-mta", false, "leave the MTA out")
+	cmd.Flags().BoolVar(&f.dnsbl, "dnsbl", false, "ask block lists about our addresses as well")
+	cmd.Flags().StringVar(&f.port25, "port25", "", "try whether port 25 of this `host`, a mail server elsewhere, can be reached")
+	cmd.Flags().StringVar(&f.lang, "lang", "", "`language`: en or ko (default: that of LC_ALL, LC_MESSAGES or LANG)")
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print JSON")
 	return cmd
 }
@@ -100,25 +113,6 @@ func (f *doctorFlags) addresses() ([]netip.Addr, error) {
 		out = append(out, ip.Unmap().WithZone(""))
 	}
 	return out, nil
-}
-
-func printFindings(w io.Writer, all []doctor.Finding) {
-	n := map[doctor.Level]int{}
-	for _, f := range all {
-		n[f.Level]++
-		fmt.Fprintf(w, "%s  %-6s %s: %s\n", f.Level, f.Check, plain.Text(f.Subject), plain.Text(f.Message))
-		want := f.Want
-		if strings.Contains(strings.ReplaceAll(f.Paste, `" "`, ""), want) {
-			want = "" // it stands in what to paste
-		}
-		for _, line := range []struct{ label, text string }{{"seen", f.Seen}, {"want", want}, {"paste", f.Paste}} {
-			if line.text != "" {
-				// A record to paste stands in one line, however long it is.
-				fmt.Fprintf(w, "             %-6s %s\n", line.label, plain.Clip(line.text, len(line.text)))
-			}
-		}
-	}
-	fmt.Fprintf(w, "\n%d passed, %d warnings, %d failed\n", n[doctor.Pass], n[doctor.Warn], n[doctor.Fail])
 }
 
 // newProbe is doctor's other process.

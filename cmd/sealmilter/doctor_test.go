@@ -47,6 +47,7 @@ mail.example.com    A    192.0.2.25
 
 func TestDoctor(t *testing.T) {
 	cfg, zone := doctorHouse(t, goodDNS+"k1._domainkey.example.com CNAME s1e._domainkey.example.com\n")
+	t.Setenv("LC_ALL", "C")
 	for _, c := range []struct {
 		name string
 		args []string
@@ -62,6 +63,12 @@ func TestDoctor(t *testing.T) {
 		{"service's selector is ours", []string{"example.com", "--selector", "s1"}, exitProblems, []string{
 			"s1.pem has the selector of somebody else's key", "paste  sealmilter keys new example.com && rm "}},
 		{"not listed", []string{"example.net"}, exitProblems, []string{"FAIL  config example.net: is not in sign.domains", "paste  sealmilter keys new example.net"}},
+		{"in Korean", []string{"example.com", "--lang", "ko", "--egress", "198.51.100.7"}, exitProblems, []string{"FAIL  spf    example.com: 198.51.100.7에서는 보낼 수 없습니다", "담당   도메인 DNS의 관리자"}},
+		{"who has to do it", []string{"example.com", "--egress", "198.51.100.7"}, exitProblems, []string{"who    the owner of the DNS zone", "ask    to a cloud"}},
+		{"block lists", []string{"example.com", "--dnsbl"}, exitFine, []string{"WARN  dnsbl  KISA-RBL: the list does not list its test address"}},
+		{"port 25", []string{"example.com", "--port25", "127.0.0.1"}, exitFine, []string{"  port25 127.0.0.1: "}},
+		{"no language", []string{"example.com", "--lang", "fr"}, exitUsage, nil},
+		{"no host", []string{"example.com", "--port25", "a b"}, exitUsage, nil},
 		{"no domain", []string{"exa mple"}, exitProblems, nil},
 		{"bad address", []string{"example.com", "--egress", "x"}, exitUsage, nil},
 	} {
@@ -86,9 +93,25 @@ func TestDoctorJSON(t *testing.T) {
 	code := run(context.Background(), []string{"doctor", "example.com", "--config", cfg, "--zone", zone, "--helo", "mail.example.com", "--no-mta", "--json"}, &out, &errOut)
 	var got struct {
 		Worst    doctor.Level
-		Findings []doctor.Finding
+		Findings []doctor.Told
 	}
 	if err := json.Unmarshal(out.Bytes(), &got); err != nil || code != exitFine || got.Worst != doctor.Pass || len(got.Findings) < 8 {
 		t.Errorf("%d, %v, %+v %s", code, err, got, errOut.String())
+	}
+}
+
+// TestDoctorByLocale: the language of the terminal, unless a flag says another.
+func TestDoctorByLocale(t *testing.T) {
+	cfg, zone := doctorHouse(t, goodDNS)
+	t.Setenv("LC_ALL", "ko_KR.UTF-8")
+	for _, c := range []struct{ lang, want string }{{"", "경고 0건"}, {"en", "0 warnings"}} {
+		args := []string{"doctor", "example.com", "--config", cfg, "--zone", zone, "--helo", "mail.example.com", "--no-mta"}
+		if c.lang != "" {
+			args = append(args, "--lang", c.lang)
+		}
+		var out, errOut bytes.Buffer
+		if code := run(context.Background(), args, &out, &errOut); code != exitFine || !strings.Contains(out.String(), c.want) {
+			t.Errorf("%q: %d %s%s", c.lang, code, out.String(), errOut.String())
+		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/sealmilter/sealmilter/internal/admin"
 	"github.com/sealmilter/sealmilter/internal/doctor"
+	say "github.com/sealmilter/sealmilter/internal/doctor/words"
 	"github.com/sealmilter/sealmilter/internal/plain"
 	"github.com/sealmilter/sealmilter/internal/problem"
 )
@@ -102,7 +103,8 @@ func TestNamesOfFilesOnTheTerminal(t *testing.T) {
 
 func TestFindingsOnTheTerminal(t *testing.T) {
 	var b bytes.Buffer
-	printFindings(plain.Writer(&b), []doctor.Finding{{Level: doctor.Fail, Check: "spf", Subject: evil, Message: evil, Seen: evil, Want: evil, Paste: evil + evil}})
+	e := say.Data(evil)
+	doctor.Print(plain.Writer(&b), []doctor.Finding{{Level: doctor.Fail, Check: "spf", Subject: evil, Message: e, Seen: e, Want: e, Paste: e.And(e), Ask: []say.Text{e}}}, say.English)
 	clean(t, "doctor", b.String())
 }
 

@@ -58,7 +58,7 @@ var rooms = []room{
 	{"internal/proof", "keys keys/publish auth/dkim auth/header internal/secondopinion", "", "a proof needs a key and nothing that runs"},
 	{"internal/mta", "internal/child internal/postfix milter/client", "", "it reads a host and judges nothing"},
 	{"internal/inspect", `auth/resolve internal/config internal/assemble internal/proof internal/admin internal/socket internal/problem internal/address
-		internal/asuser internal/doctor internal/filing internal/mta keys keys/publish`, "",
+		internal/asuser internal/doctor internal/doctor/words internal/filing internal/mta keys keys/publish`, "",
 		"it looks, and starts nothing"},
 	{"internal/explain", "internal/transaction internal/secondopinion internal/plain policy auth auth/dkim auth/header auth/resolve", "os",
 		"a report can be made again from the message's text and a zone"},
@@ -72,8 +72,9 @@ var rooms = []room{
 	{"internal/demo", "auth/resolve internal/assemble internal/config internal/problem internal/socket keys keys/publish milter milter/client", "",
 		"it shows what the daemon does, and is no part of it"},
 	{"internal/manpage", "", "", "it knows roff, and what the commands cannot say themselves"},
-	{"internal/doctor", "auth/dkim auth/dmarc auth/iprev auth/resolve auth/spf keys keys/publish internal/address internal/postfix internal/sendmail", "os os/exec",
-		"a finding can be replayed from a zone and the MTA's text"},
+	{"internal/doctor", `internal/doctor/words auth/dkim auth/dmarc auth/iprev auth/resolve auth/spf keys keys/publish internal/address internal/plain
+		internal/postfix internal/sendmail`, "os os/exec", "a finding can be replayed from a zone and the MTA's text"},
+	{"internal/doctor/words", "", "os", "sentences know nothing of what they are about"},
 	{"internal/postfix", "internal/postfix/version internal/address internal/wholefile", "", "it knows Postfix's files only"},
 	{"internal/postfix/version internal/filing", "", "", "they know the files of others only"},
 	{"internal/sendmail", "", "os", "a plan can be replayed from Sendmail's files"},

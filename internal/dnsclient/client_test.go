@@ -44,6 +44,8 @@ func TestLookupTypes(t *testing.T) {
 			return []*dns.Msg{respond(t, req, "m.example. 60 IN MX 20 b.example.", "m.example. 60 IN MX 10 a.example.")}
 		case "MX null.example.":
 			return []*dns.Msg{respond(t, req, "null.example. 60 IN MX 0 .")}
+		case "CNAME alias.example.":
+			return []*dns.Msg{respond(t, req, "alias.example. 60 IN CNAME Target.example.")}
 		case "PTR 1.2.0.192.in-addr.arpa.":
 			return []*dns.Msg{respond(t, req, "1.2.0.192.in-addr.arpa. 60 IN PTR b.example.", "1.2.0.192.in-addr.arpa. 60 IN PTR A.example.")}
 		case "PTR 9.2.0.192.in-addr.arpa.":
@@ -70,6 +72,10 @@ func TestLookupTypes(t *testing.T) {
 	aaaa, err := c.LookupAAAA(ctx, "a.example")
 	if diff := cmp.Diff([]netip.Addr{netip.MustParseAddr("2001:db8::1")}, aaaa.Records, addrs); err != nil || diff != "" {
 		t.Errorf("AAAA: %v, %s", err, diff)
+	}
+	cname, err := c.LookupCNAME(ctx, "Alias.example")
+	if diff := cmp.Diff([]string{"Target.example"}, cname.Records); err != nil || diff != "" {
+		t.Errorf("CNAME: %v, %s", err, diff)
 	}
 	mx, err := c.LookupMX(ctx, "m.example")
 	if diff := cmp.Diff([]resolve.MX{{Preference: 10, Host: "a.example"}, {Preference: 20, Host: "b.example"}}, mx.Records); err != nil || diff != "" {

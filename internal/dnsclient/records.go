@@ -78,6 +78,15 @@ func readNS(rr dns.RR) (nsRecord, bool) {
 	return nsRecord{lower(zone), lower(host)}, okZone && okHost && host != ""
 }
 
+func readCNAME(rr dns.RR) (string, bool) {
+	c, ok := rr.(*dns.CNAME)
+	if !ok {
+		return "", false
+	}
+	name, ok := rawName(c.Target)
+	return name, ok && name != ""
+}
+
 // readPTR passes over the root, which is no host's name.
 func readPTR(rr dns.RR) (string, bool) {
 	p, ok := rr.(*dns.PTR)

@@ -26,7 +26,7 @@ func TestNoDNSIsOneFinding(t *testing.T) {
 	}
 	silent += "192.0.2.25 PTR !timeout\n_dmarc.com TXT !timeout\n"
 	all := DNS(t.Context(), resolve.MustZone(silent), d)
-	if len(all) != 1 || all[0].Level != Fail || all[0].Check != "dns" || all[0].Subject != "192.0.2.53:53" || !strings.Contains(all[0].Want, "/etc/resolv.conf") {
+	if len(all) != 1 || all[0].Level != Fail || all[0].Check != "dns" || all[0].Subject != "192.0.2.53:53" || !strings.Contains(all[0].Want.String(), "/etc/resolv.conf") {
 		t.Errorf("%+v", all)
 	}
 	// What needs no DNS to be wrong is still said.
@@ -64,7 +64,7 @@ func TestMailThroughARelay(t *testing.T) {
 			switch f.Check {
 			case "spf":
 				found = true
-				if f.Level != want.level || !strings.Contains(f.Message, want.text) || strings.ContainsAny(f.Paste+f.Want, "<>") {
+				if f.Level != want.level || !strings.Contains(f.Message.String(), want.text) || strings.ContainsAny(f.Paste.String()+f.Want.String(), "<>") {
 					t.Errorf("%q: %+v", record, f)
 				}
 			case "helo", "ptr":

@@ -5,22 +5,25 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/sealmilter/sealmilter/auth/dkim"
 	"github.com/sealmilter/sealmilter/auth/resolve"
+	"github.com/sealmilter/sealmilter/internal/doctor/words"
 	"github.com/sealmilter/sealmilter/keys"
 	"github.com/sealmilter/sealmilter/keys/publish"
 )
 
+// goodRSABits is what RFC 8301 §3.2 wants of signers.
+const goodRSABits = 2048
+
 // dkimKey compares a key on disk with what the DNS shows (RFC 6376 §3.6).
 func dkimKey(ctx context.Context, r resolve.Resolver, d Domain, k *keys.Key) Finding {
-	f := Finding{Level: Fail, Check: "dkim", Subject: k.Name(), Want: publish.Record(k), Paste: txt(k.Name(), publish.Record(k))}
+	f := Finding{Level: Fail, Check: "dkim", Subject: k.Name(), Want: words.Data(publish.Record(k)), Paste: txt(k.Name(), publish.Record(k)), Who: Zone}
 	if k.Domain == d.Name && slices.Contains(d.Foreign, k.Selector) {
-		f.Message = k.Path() + " has the selector of somebody else's key, and a name holds one key: signatures with ours fail"
-		f.Want, f.Paste = "another selector for ours, and its record", "sealmilter keys new "+k.Domain+" && rm "+k.Path()
+		f.Message = words.Say("%s has the selector of somebody else's key, and a name holds one key: signatures with ours fail", k.Path())
+		f.Want, f.Paste, f.Who = words.Say("another selector for ours, and its record"), words.Data("sealmilter keys new "+k.Domain+" && rm "+k.Path()), You
 		return f
 	}
 	missing := Fail
@@ -33,26 +36,26 @@ func dkimKey(ctx context.Context, r resolve.Resolver, d Domain, k *keys.Key) Fin
 		return unknown("dkim", k.Name(), err)
 	case err != nil:
 		f.Level = missing
-		f.Message = "the record of " + k.Path() + " is not in the DNS: signatures with it fail"
+		f.Message = words.Say("the record of %s is not in the DNS: signatures with it fail", k.Path())
 		f.Seen = voidWord(err)
-		if sentence, seen := misplaced(ctx, r, d, k); sentence != "" {
+		if sentence, seen := misplaced(ctx, r, d, k); !sentence.Empty() {
 			f.Level, f.Message, f.Seen = Fail, sentence, seen
 		}
 		return f
 	}
-	f.Seen = clip(strings.Join(a.Records, "  and  "))
+	f.Seen = show(strings.Join(a.Records, "  and  "))
 	if len(a.Records) > 1 {
 		// RFC 6376 §3.6.2.2: with several records the results are undefined.
 		if severalStrings(a.Records, publish.Record(k)) {
-			f.Message = "the panel made two records of one value: enter both pieces as strings of one record, or the value in one piece"
+			f.Message = words.Say("the panel made two records of one value: enter both pieces as strings of one record, or the value in one piece")
 			return f
 		}
-		f.Message = fmt.Sprintf("%d TXT records at this name, so that receivers may take the wrong one: leave only ours", len(a.Records))
+		f.Message = words.Say("%d TXT records at this name, so that receivers may take the wrong one: leave only ours", len(a.Records))
 		return f
 	}
 	rec, err := dkim.ParseKeyRecord(a.Records[0])
 	if err != nil {
-		f.Message = "the record cannot be read: " + clip(err.Error()) + mangled(a.Records[0], publish.Record(k))
+		f.Message = words.Say("the record cannot be read: %s", clip(err.Error())).And(mangled(a.Records[0], publish.Record(k)))
 		return f
 	}
 	return judgeRecord(f, rec, a.Records[0], k)
@@ -62,23 +65,23 @@ func judgeRecord(f Finding, rec *dkim.KeyRecord, text string, k *keys.Key) Findi
 	typ, _, _ := strings.Cut(k.Algorithm(), "-")
 	switch {
 	case rec.Revoked:
-		f.Message = "the record revokes the key (p= is empty)"
+		f.Message = words.Say("the record revokes the key (p= is empty)")
 	case rec.Type != typ:
-		f.Message = fmt.Sprintf("the record is for a %s key, ours is %s", clip(rec.Type), typ)
+		f.Message = words.Say("the record is for a %s key, ours is %s", clip(rec.Type), typ)
 	case !samePublic(rec, k):
-		f.Message = "the record holds another key than " + k.Path() + mangled(text, publish.Record(k))
+		f.Message = words.Say("the record holds another key than %s", k.Path()).And(mangled(text, publish.Record(k)))
 	case rec.Hashes != nil && !slices.Contains(rec.Hashes, "sha256"):
-		f.Message = "h= of the record does not allow sha256"
+		f.Message = words.Say("h= of the record does not allow sha256")
 	case rec.Services != nil && !slices.Contains(rec.Services, "*") && !slices.Contains(rec.Services, "email"):
-		f.Message = "s= of the record does not allow mail"
+		f.Message = words.Say("s= of the record does not allow mail")
 	case rec.Testing:
 		// §3.6.1 t=y: such mail is treated like unsigned mail.
-		f.Level, f.Message = Warn, "t=y: receivers treat the signatures as if there were none"
-	case typ == "rsa" && k.Bits() < 2048:
-		f.Level, f.Want = Warn, "an RSA key of 2048 bits (RFC 8301 section 3.2)"
-		f.Message, f.Paste = fmt.Sprintf("the key has only %d bits", k.Bits()), "sealmilter keys new "+k.Domain
+		f.Level, f.Message = Warn, testMode()
+	case typ == "rsa" && k.Bits() < goodRSABits:
+		f.Level, f.Want, f.Who = Warn, words.Say("an RSA key of 2048 bits (RFC 8301 section 3.2)"), You
+		f.Message, f.Paste = words.Say("the key has only %d bits", k.Bits()), words.Data("sealmilter keys new "+k.Domain)
 	default:
-		return Finding{Level: Pass, Check: f.Check, Subject: f.Subject, Message: fmt.Sprintf("the record holds the key of %s (%s, %d bits)", k.Path(), typ, k.Bits())}
+		return Finding{Level: Pass, Check: f.Check, Subject: f.Subject, Message: words.Say("the record holds the key of %s (%s, %d bits)", k.Path(), typ, k.Bits())}
 	}
 	return f
 }
@@ -93,23 +96,28 @@ func samePublic(rec *dkim.KeyRecord, k *keys.Key) bool {
 }
 
 // mangled names what DNS panels commonly do to a long record.
-func mangled(seen, want string) string {
+func mangled(seen, want string) words.Text {
 	switch {
 	case strings.Count(strings.ToLower(seen), "v=dkim1") > 1:
-		return "; the value stands in it twice: enter it once"
+		return words.Say("; the value stands in it twice: enter it once")
 	case seen != "" && strings.HasPrefix(want, seen):
-		return fmt.Sprintf("; it is cut off after %d bytes: enter it as several strings of at most 255 bytes each", len(seen))
+		return words.Say("; it is cut off after %d bytes: enter it as several strings of at most 255 bytes each", len(seen))
 	case strings.ContainsAny(seen, `"`):
-		return `; quotation marks are part of it: enter the value without them`
+		return words.Say("; quotation marks are part of it: enter the value without them")
 	case strings.Contains(seen, `\`):
-		return `; backslashes are part of it: enter ; without a backslash`
+		return words.Say("; backslashes are part of it: enter ; without a backslash")
 	}
-	return ""
+	return words.Text{}
 }
 
-func voidWord(err error) string {
+// testMode is RFC 6376 §3.6.1's t=y.
+func testMode() words.Text {
+	return words.Say("t=y: receivers treat the signatures as if there were none")
+}
+
+func voidWord(err error) words.Text {
 	if errors.Is(err, resolve.ErrNXDomain) {
-		return "no such name (NXDOMAIN)"
+		return words.Say("no such name (NXDOMAIN)")
 	}
-	return "the name has no such record"
+	return words.Say("the name has no such record")
 }

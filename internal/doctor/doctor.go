@@ -3,9 +3,11 @@
 // do their names lead back, is there a DMARC record that aligns, and does the
 // MTA hand its mail to us.
 //
-// The checks are pure: they ask a resolve.Resolver, and read the MTA's
-// configuration from text. They change nothing, send nothing, and deliberately
-// know neither block lists nor the reputation of an address.
+// The checks are pure: they ask a resolve.Resolver, read the MTA's configuration
+// from text, and connect through a Dialer that they are given. They change
+// nothing and send no mail. Block lists (RFC 5782) and port 25 are looked at only
+// when that is asked for, since strangers then learn our address; they
+// deliberately know no other reputation of an address.
 package doctor
 
 import (
@@ -15,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/sealmilter/sealmilter/auth/resolve"
+	"github.com/sealmilter/sealmilter/internal/doctor/words"
 	"github.com/sealmilter/sealmilter/keys"
 	"github.com/sealmilter/sealmilter/keys/publish"
 )
@@ -31,16 +34,64 @@ const (
 // Finding is one thing that was looked at. Texts may hold what strangers
 // published in the DNS: they are clipped and printable.
 type Finding struct {
+	Level   Level
+	Check   string // config, daemon, key, dkim, spf, helo, ptr, dmarc, mx, dnsbl, port25, mta, socket, host
+	Subject string // the name, address or file that it is about
+	Message words.Text
+	Seen    words.Text
+	Want    words.Text
+	// Paste is what mends it: a DNS record as NAME TYPE DATA, a command, or a letter.
+	Paste words.Text
+	// Who has to do it, and what to write to them where they are not you.
+	Who Who
+	Ask []words.Text
+
+	unknown bool // the DNS did not answer
+}
+
+// Told is a finding in one language. Its JSON is the command's.
+type Told struct {
 	Level   Level  `json:"level"`
-	Check   string `json:"check"`   // config, key, dkim, spf, helo, ptr, dmarc, mx, mta, socket
-	Subject string `json:"subject"` // the name, address or file that it is about
+	Check   string `json:"check"`
+	Subject string `json:"subject"`
 	Message string `json:"message"`
 	Seen    string `json:"seen,omitempty"`
 	Want    string `json:"want,omitempty"`
-	// Paste is what mends it: a DNS record as NAME TYPE DATA, or a command.
-	Paste string `json:"paste,omitempty"`
+	Paste   string `json:"paste,omitempty"`
+	Who     Who    `json:"who,omitempty"`
+	// Ask is what to write to whoever has to do it, a text for each kind of them.
+	Ask []string `json:"ask,omitempty"`
+}
 
-	unknown bool // the DNS did not answer
+// In tells the finding.
+func (f Finding) In(l words.Lang) Told {
+	t := Told{Level: f.Level, Check: f.Check, Subject: subject(f.Subject).In(l), Message: f.Message.In(l), Seen: f.Seen.In(l), Want: f.Want.In(l), Paste: f.Paste.In(l), Who: f.Who}
+	for _, a := range f.Ask {
+		t.Ask = append(t.Ask, a.In(l))
+	}
+	return t
+}
+
+// subject is that of a finding; a few are no names.
+func subject(name string) words.Text {
+	switch name {
+	case "this host":
+		return words.Say("this host")
+	case "the resolver":
+		return words.Say("the resolver")
+	case "clock":
+		return words.Say("clock")
+	}
+	return words.Data(name)
+}
+
+// Tell tells them all.
+func Tell(all []Finding, l words.Lang) []Told {
+	out := make([]Told, len(all))
+	for i, f := range all {
+		out[i] = f.In(l)
+	}
+	return out
 }
 
 // Domain is what is known here about the domain to look at.
@@ -61,6 +112,8 @@ type Domain struct {
 	// Relay is the host that all mail leaves through (relayhost), "" for none: what
 	// the world sees is then its address.
 	Relay string
+	// Korean: its owner may want to register it with KISA.
+	Korean bool
 	// Servers names the resolver, for when it answers nothing.
 	Servers string
 }
@@ -81,7 +134,7 @@ func DNS(ctx context.Context, r resolve.Resolver, d Domain) []Finding {
 		// What was found without the DNS stays.
 		return append([]Finding{f}, slices.DeleteFunc(all, func(f Finding) bool { return f.unknown })...)
 	}
-	return all
+	return append(all, c.longAnswers(ctx, d.Servers)...)
 }
 
 func (d Domain) look(ctx context.Context, r resolve.Resolver) []Finding {
@@ -121,8 +174,8 @@ func Worst(all []Finding) Level {
 
 // unknown is the finding for a question that the DNS did not answer.
 func unknown(check, subject string, err error) Finding {
-	return Finding{Level: Warn, Check: check, Subject: subject, unknown: true,
-		Message: "the DNS did not answer, so that nothing is known: " + clip(err.Error()), Want: "run doctor again in a minute"}
+	return Finding{Level: Warn, Check: check, Subject: subject, unknown: true, Who: You,
+		Message: words.Say("the DNS did not answer, so that nothing is known: %s", clip(err.Error())), Want: words.Say("run doctor again in a minute")}
 }
 
 // maxText bounds what is shown of other people's text.
@@ -143,6 +196,11 @@ func clip(s string) string {
 }
 
 // txt is a TXT record to paste, in strings of at most 255 bytes.
-func txt(name, value string) string {
+func txt(name, value string) words.Text { return words.Data(record(name, value)) }
+
+func record(name, value string) string {
 	return name + " TXT \"" + strings.Join(publish.TXT{Value: value}.Chunks(), "\" \"") + "\""
 }
+
+// show is text of the DNS, as a finding shows it.
+func show(s string) words.Text { return words.Data(clip(s)) }

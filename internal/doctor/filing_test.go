@@ -17,7 +17,7 @@ func TestQuarantine(t *testing.T) {
 		{"hold", "/etc/procmailrc", Pass, "hold queue"},
 	} {
 		f := Quarantine(c.mode, c.filed)
-		if f.Level != c.level || !strings.Contains(f.Message, c.message) || (f.Want != "") != (c.level == Warn) {
+		if f.Level != c.level || !strings.Contains(f.Message.String(), c.message) || !f.Want.Empty() != (c.level == Warn) {
 			t.Errorf("%q %q: %+v", c.mode, c.filed, f)
 		}
 	}

@@ -5,18 +5,30 @@ import (
 	"strings"
 
 	"github.com/sealmilter/sealmilter/auth/resolve"
+	"github.com/sealmilter/sealmilter/internal/doctor/words"
 	"github.com/sealmilter/sealmilter/keys"
 	"github.com/sealmilter/sealmilter/keys/publish"
 )
 
+// place is where a record may stand by mistake, and what to say then.
+type place struct {
+	name     string
+	sentence words.Text
+}
+
+// tooDeep: a panel that adds the domain was given the whole name.
+func tooDeep(domain string) words.Text {
+	return words.Say("the record stands one domain too deep, because the DNS panel adds the domain to the name: type the name without .%s", domain)
+}
+
 // misplaced says in a sentence where the record of a key stands instead of where it
-// should, "" where it is not to be found; seen is the record as NAME TXT DATA.
-func misplaced(ctx context.Context, r resolve.Resolver, d Domain, k *keys.Key) (sentence, seen string) {
-	for _, at := range []struct{ name, sentence string }{
-		{k.Name() + "." + d.SDID, "the record stands one domain too deep, because the DNS panel adds the domain to the name: type the name without ." + d.SDID},
-		{k.Domain, "the record stands at " + k.Domain + " itself: its name is " + k.Name()},
-		{k.Selector + "." + k.Domain, "the record stands at " + k.Selector + "." + k.Domain + ": ._domainkey is missing in the name"},
-		{k.Selector + ".domainkey." + k.Domain, "the record stands below domainkey: the name has an underscore, ._domainkey"},
+// should, nothing where it is not to be found; seen is the record as NAME TXT DATA.
+func misplaced(ctx context.Context, r resolve.Resolver, d Domain, k *keys.Key) (sentence, seen words.Text) {
+	for _, at := range []place{
+		{k.Name() + "." + d.SDID, tooDeep(d.SDID)},
+		{k.Domain, words.Say("the record stands at %s itself: its name is %s", k.Domain, k.Name())},
+		{k.Selector + "." + k.Domain, words.Say("the record stands at %s: ._domainkey is missing in the name", k.Selector+"."+k.Domain)},
+		{k.Selector + ".domainkey." + k.Domain, words.Say("the record stands below domainkey: the name has an underscore, ._domainkey")},
 	} {
 		if resolve.CheckName(at.name) != nil {
 			continue
@@ -31,7 +43,7 @@ func misplaced(ctx context.Context, r resolve.Resolver, d Domain, k *keys.Key) (
 			}
 		}
 	}
-	return "", ""
+	return words.Text{}, words.Text{}
 }
 
 // bare is a record without white space, for comparing.
@@ -48,28 +60,28 @@ func severalStrings(records []string, want string) bool {
 
 // likeSPF is a TXT record that was meant to be an SPF record and is none, with what is
 // wrong with it.
-func likeSPF(records []string) (text, sentence string) {
+func likeSPF(records []string) (text string, sentence words.Text) {
 	for _, t := range records {
 		l := strings.ToLower(t)
 		rest, begins := strings.CutPrefix(strings.TrimLeft(l, "\" '\\"), "v=spf1")
 		switch {
 		case begins && strings.HasPrefix(l, "v=spf1"):
-			return t, "a blank has to follow v=spf1, and not " + quoted(rest)
+			return t, words.Say("a blank has to follow v=spf1, and not %s", quoted(rest))
 		case begins:
-			return t, "it does not begin with v=spf1: quotation marks or blanks are part of it"
+			return t, words.Say("it does not begin with v=spf1: quotation marks or blanks are part of it")
 		case strings.HasPrefix(l, "spf1 "), strings.HasPrefix(l, "v=spf "), strings.HasPrefix(l, "v= spf1"), strings.HasPrefix(l, "v =spf1"):
-			return t, "it has to begin with v=spf1"
+			return t, words.Say("it has to begin with v=spf1")
 		}
 	}
-	return "", ""
+	return "", words.Text{}
 }
 
 // quoted is the first character of s in quotes.
-func quoted(s string) string {
+func quoted(s string) words.Text {
 	for _, r := range s {
-		return `"` + clip(string(r)) + `"`
+		return words.Data(`"` + clip(string(r)) + `"`)
 	}
-	return "nothing"
+	return words.Say("nothing")
 }
 
 // openEnd reports whether a record has no last word: no all and no redirect=.
@@ -82,12 +94,12 @@ func openEnd(record string) bool {
 	return true
 }
 
-// misplacedDMARC says where a DMARC record stands instead of _dmarc., "" for nowhere.
-func misplacedDMARC(ctx context.Context, r resolve.Resolver, domain string) (sentence, seen string) {
-	for _, at := range []struct{ name, sentence string }{
-		{"dmarc." + domain, "the record stands at dmarc." + domain + ": the name has an underscore, _dmarc"},
-		{"_dmarc." + domain + "." + domain, "the record stands one domain too deep, because the DNS panel adds the domain to the name: type _dmarc alone"},
-		{domain, "the record stands at " + domain + " itself: its name is _dmarc." + domain},
+// misplacedDMARC says where a DMARC record stands instead of _dmarc., nothing for nowhere.
+func misplacedDMARC(ctx context.Context, r resolve.Resolver, domain string) (sentence, seen words.Text) {
+	for _, at := range []place{
+		{"dmarc." + domain, words.Say("the record stands at dmarc.%s: the name has an underscore, _dmarc", domain)},
+		{"_dmarc." + domain + "." + domain, words.Say("the record stands one domain too deep, because the DNS panel adds the domain to the name: type _dmarc alone")},
+		{domain, words.Say("the record stands at %s itself: its name is %s", domain, "_dmarc."+domain)},
 	} {
 		if resolve.CheckName(at.name) != nil {
 			continue
@@ -102,7 +114,7 @@ func misplacedDMARC(ctx context.Context, r resolve.Resolver, domain string) (sen
 			}
 		}
 	}
-	return "", ""
+	return words.Text{}, words.Text{}
 }
 
 // withoutMailto is the first address of rua= or ruf= that is no URI, "" for none.

@@ -55,7 +55,7 @@ func TestWhatPanelsDo(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, f := range DNS(t.Context(), resolve.MustZone(c.zone), d) {
 				if f.Check == c.check {
-					if f.Level != c.level || !strings.Contains(f.Message, c.text) {
+					if f.Level != c.level || !strings.Contains(f.Message.String(), c.text) {
 						t.Errorf("%+v", f)
 					}
 					return

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/sealmilter/sealmilter/internal/address"
+	"github.com/sealmilter/sealmilter/internal/doctor/words"
 )
 
 // Socket is an address at which the daemon listens, or an MTA looks for it.
@@ -28,38 +29,37 @@ type Target struct {
 // Reached is the finding about a target; err is what connecting and
 // negotiating came to. asUser says whether it was tried with the MTA's rights.
 func Reached(t Target, asUser bool, err error) Finding {
-	f := Finding{Level: Pass, Check: "socket", Subject: t.Text, Message: t.Service + " reaches the daemon"}
-	if asUser {
-		f.Message += " as user " + t.User
-	} else {
-		f.Message = "the daemon answers; whether user " + t.User + " may connect was not tried: that takes root"
+	f := Finding{Level: Pass, Check: "socket", Subject: t.Text, Message: words.Say("%s reaches the daemon as user %s", t.Service, t.User)}
+	if !asUser {
+		f.Message = words.Say("the daemon answers; whether user %s may connect was not tried: that takes root", t.User)
 	}
 	if err == nil {
 		return f
 	}
+	f.Who = You
 	if !asUser && strings.Contains(err.Error(), "permission denied") {
-		f.Level, f.Message = Warn, "whether "+t.Service+" reaches the daemon was not tried: the socket is not for us"
-		f.Seen, f.Want = clip(err.Error()), "run doctor as root (sudo)"
+		f.Level, f.Message = Warn, words.Say("whether %s reaches the daemon was not tried: the socket is not for us", t.Service)
+		f.Seen, f.Want = show(err.Error()), words.Say("run doctor as root (sudo)")
 		return f
 	}
-	f.Level, f.Message, f.Seen = Fail, t.Service+" does not reach the daemon: until it does, mail waits (451) or goes out unsigned", clip(err.Error())
+	f.Level, f.Message, f.Seen = Fail, words.Say("%s does not reach the daemon: until it does, mail waits (451) or goes out unsigned", t.Service), show(err.Error())
 	text := err.Error()
 	switch {
 	case strings.Contains(text, "permission denied"):
-		f.Want = "the socket's group is one of user " + t.User + "'s, mode 0660, and the folders above let it through"
-		f.Paste = "namei -l " + t.Addr + "   # shows which folder or file refuses"
+		f.Want = words.Say("the socket's group is one of user %s's, mode 0660, and the folders above let it through", t.User)
+		f.Paste = words.Data("namei -l " + t.Addr + "   ").And(words.Say("# shows which folder or file refuses"))
 	case t.Chroot != "" && filepath.IsAbs(strings.TrimPrefix(t.Text, "unix:")) && strings.Contains(text, "no such file"):
-		f.Want = t.Service + " is chrooted to " + t.Chroot + ": listen below it, and give Postfix the path relative to it"
-		f.Paste = "sealmilter setup postfix --domain YOUR.DOMAIN   # listens at " + filepath.Join(t.Chroot, "sealmilter/milter.sock") + ", main.cf has unix:sealmilter/milter.sock"
+		f.Want = words.Say("%s is chrooted to %s: listen below it, and give Postfix the path relative to it", t.Service, t.Chroot)
+		f.Paste = words.Data("sealmilter setup postfix --domain YOUR.DOMAIN   ").And(words.Say("# listens at %s, main.cf has unix:sealmilter/milter.sock", filepath.Join(t.Chroot, "sealmilter/milter.sock")))
 	case t.Service != "sendmail" && strings.Contains(text, "no such file"):
-		f.Want = "the socket, which set-up has systemd open in Postfix's queue when Postfix is newer here than sealmilter"
+		f.Want = words.Say("the socket, which set-up has systemd open in Postfix's queue when Postfix is newer here than sealmilter")
 		instance := ""
 		if t.Dir != "" {
 			instance = " --postfix-config " + shellWord(t.Dir)
 		}
-		f.Paste = "sealmilter setup postfix" + instance + " --domain YOUR.DOMAIN   # or, where it was there before: systemctl restart sealmilter.socket sealmilter"
+		f.Paste = words.Data("sealmilter setup postfix" + instance + " --domain YOUR.DOMAIN   ").And(words.Say("# or, where it was there before: systemctl restart sealmilter.socket sealmilter"))
 	default:
-		f.Want, f.Paste = "the running daemon", "systemctl status sealmilter"
+		f.Want, f.Paste = words.Say("the running daemon"), words.Data("systemctl status sealmilter")
 	}
 	return f
 }

@@ -117,17 +117,17 @@ func TestPasteNamesTheInstance(t *testing.T) {
 		found = append(found, spfHelo(t.Context(), nil, Domain{Name: "example.com", Helo: "host", Egress: []netip.Addr{netip.MustParseAddr("192.0.2.25")}, PostfixDir: dir})...)
 		pasted := 0
 		for _, f := range found {
-			if f.Paste == "" {
+			if f.Paste.Empty() {
 				continue
 			}
 			pasted++
 			command := "postconf " + word
 			if f.Check == "socket" {
 				command = "sealmilter setup postfix " + strings.Replace(word, "-c", "--postfix-config", 1) + "--domain"
-			} else if !strings.HasSuffix(f.Paste, " && postfix "+word+"reload") {
+			} else if !strings.HasSuffix(f.Paste.String(), " && postfix "+word+"reload") {
 				t.Errorf("%s reloads another Postfix", f.Paste)
 			}
-			if !strings.HasPrefix(f.Paste, command) || strings.Contains(f.Paste, "-c") != (dir != "") {
+			if !strings.HasPrefix(f.Paste.String(), command) || strings.Contains(f.Paste.String(), "-c") != (dir != "") {
 				t.Errorf("%q: %s", dir, f.Paste)
 			}
 		}
@@ -141,7 +141,7 @@ func TestChrootedPostfixSeesNothingElse(t *testing.T) {
 	p := PostfixConf{Main: debian(map[string]string{"smtpd_milters": "", "non_smtpd_milters": ""}), Master: debianMaster}
 	found, _ := Postfix(p, []Socket{{"unix", "/run/sealmilter/milter.sock"}}, nil)
 	compare(t, found, "FAIL mta smtpd_milters: does not hand us | unix:sealmilter/milter.sock\nWARN mta non_smtpd_milters: does not | unix:sealmilter/milter.sock")
-	if !strings.Contains(found[0].Want, `listen: ["unix:/var/spool/postfix/sealmilter/milter.sock"]`) {
+	if !strings.Contains(found[0].Want.String(), `listen: ["unix:/var/spool/postfix/sealmilter/milter.sock"]`) {
 		t.Errorf("%q", found[0].Want)
 	}
 }

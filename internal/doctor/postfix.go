@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sealmilter/sealmilter/internal/doctor/words"
 	"github.com/sealmilter/sealmilter/internal/postfix"
 )
 
@@ -12,7 +13,7 @@ import (
 var postfixNames = []string{
 	"smtpd_milters", "non_smtpd_milters", "milter_default_action", "milter_macro_daemon_name", "milter_protocol",
 	"internal_mail_filter_classes", "queue_directory", "mail_owner", "myhostname", "smtp_helo_name", "compatibility_level", "mail_version", "receive_override_options",
-	"milter_header_checks", "header_checks",
+	"milter_header_checks", "header_checks", "inet_protocols",
 }
 
 // PostfixNames lists the parameters that PostfixConf.Main should hold.
@@ -34,12 +35,12 @@ func (p PostfixConf) Helo() string {
 }
 
 // postconf is the command that edits main.cf and has Postfix take it up.
-func (p PostfixConf) postconf(args string) string {
+func (p PostfixConf) postconf(args string) words.Text {
 	dir := ""
 	if p.Dir != "" {
 		dir = "-c " + shellWord(p.Dir) + " "
 	}
-	return "postconf " + dir + args + " && postfix " + dir + "reload"
+	return words.Data("postconf " + dir + args + " && postfix " + dir + "reload")
 }
 
 // shellWord is s as one word of a shell.
@@ -64,18 +65,18 @@ func Postfix(p PostfixConf, listens []Socket, daemonNames []string) ([]Finding, 
 	var targets []Target
 	address := ourAddress(p, listens)
 	for _, list := range []struct {
-		name, service, without string
-		missing                Level
+		name, service string
+		without       words.Text
+		missing       Level
 	}{
-		{"smtpd_milters", "smtpd", "mail that comes by SMTP is neither signed nor checked", Fail},
-		{"non_smtpd_milters", "cleanup", "mail of local programs (sendmail, cron) is not signed", Warn},
+		{"smtpd_milters", "smtpd", words.Say("mail that comes by SMTP is neither signed nor checked"), Fail},
+		{"non_smtpd_milters", "cleanup", words.Say("mail of local programs (sendmail, cron) is not signed"), Warn},
 	} {
 		found := false
 		for _, m := range postfix.Milters(p.Main[list.name]) {
 			s, ok := parseSocket(m.Address, p.queue())
 			if !ok || !isOurs(s, m.Address, listens) {
-				all = append(all, Finding{Level: Warn, Check: "mta", Subject: list.name, Seen: clip(m.Address),
-					Message: "another filter is in the chain: when it signs or changes messages after us, our signatures break", Want: "no second DKIM signer, and us last"})
+				all = append(all, p.neighbour(list.name, m.Address, found))
 				continue
 			}
 			found = true
@@ -96,8 +97,8 @@ func Postfix(p PostfixConf, listens []Socket, daemonNames []string) ([]Finding, 
 		}
 		if !found {
 			value := strings.TrimSpace(p.Main[list.name] + " " + address)
-			all = append(all, Finding{Level: list.missing, Check: "mta", Subject: list.name, Message: "Postfix does not hand us anything here: " + list.without,
-				Seen: clip(p.Main[list.name]), Want: clip(value) + chrootNote(p, listens), Paste: p.postconf("-e '" + list.name + " = " + clip(value) + "'")})
+			all = append(all, Finding{Level: list.missing, Check: "mta", Subject: list.name, Message: words.Say("Postfix does not hand us anything here: %s", list.without), Who: You,
+				Seen: show(p.Main[list.name]), Want: show(value).And(chrootNote(p, listens)), Paste: p.postconf("-e '" + list.name + " = " + clip(value) + "'")})
 		}
 	}
 	return append(append(all, settings(p, listens, daemonNames)...), hidden(p)...), targets
@@ -109,13 +110,13 @@ func hidden(p PostfixConf) []Finding {
 	if !p.Main.HidesFirst() {
 		return nil
 	}
-	f := Finding{Level: Warn, Check: "mta", Subject: "Postfix " + clip(p.Main["mail_version"]), Want: "Postfix 2.10.5, 2.11.3 or later",
-		Message: "it hides the first header field of every message from milters; mostly that is its own Received"}
+	f := Finding{Level: Warn, Check: "mta", Subject: "Postfix " + clip(p.Main["mail_version"]), Want: words.Say("Postfix 2.10.5, 2.11.3 or later"), Who: You,
+		Message: words.Say("it hides the first header field of every message from milters; mostly that is its own Received")}
 	checks := postfix.Host{Master: postfix.ParseMaster(p.Master), Values: p.Main}.HeaderChecks()
 	if checks != "" {
-		f.Level, f.Seen = Fail, clip("header_checks = "+checks)
-		f.Message += ". Where header_checks drop that one it is the sender's first field: From is not seen, mail leaves unsigned, forged results stay"
-		f.Want += "; until then no header_checks that drop Received (smtp_header_checks drop it when mail leaves)"
+		f.Level, f.Seen = Fail, show("header_checks = "+checks)
+		f.Message = f.Message.And(words.Say(". Where header_checks drop that one it is the sender's first field: From is not seen, mail leaves unsigned, forged results stay"))
+		f.Want = f.Want.And(words.Say("; until then no header_checks that drop Received (smtp_header_checks drop it when mail leaves)"))
 	}
 	return []Finding{f}
 }
@@ -126,50 +127,19 @@ func action(list string, m postfix.Milter, p PostfixConf) Finding {
 	if act == "" {
 		act = p.Main["milter_default_action"]
 	}
-	f := Finding{Level: Pass, Check: "mta", Subject: list, Message: "hands its mail to " + clip(m.Address) + "; without us mail waits"}
+	f := Finding{Level: Pass, Check: "mta", Subject: list, Message: words.Say("hands its mail to %s; without us mail waits", clip(m.Address))}
 	switch act {
 	case "tempfail", "":
 	case "accept":
-		f.Level, f.Message, f.Want = Warn, "while the daemon is down, mail goes out unsigned and comes in unchecked (milter_default_action = accept)", "tempfail: mail waits a moment"
+		f.Level, f.Message = Warn, words.Say("while the daemon is down, mail goes out unsigned and comes in unchecked (milter_default_action = accept)")
+		f.Want, f.Who = words.Say("tempfail: mail waits a moment"), You
 		f.Paste = p.postconf("-e 'milter_default_action = tempfail'")
 	default:
-		f.Level, f.Message, f.Want = Fail, "while the daemon is down, mail is refused for good: the default action is "+clip(act), "tempfail"
+		f.Level, f.Message = Fail, words.Say("while the daemon is down, mail is refused for good: the default action is %s", clip(act))
+		f.Want, f.Who = words.Data("tempfail"), You
 		f.Paste = p.postconf("-e 'milter_default_action = tempfail'")
 	}
 	return f
-}
-
-// settings checks what decides about directions.
-func settings(p PostfixConf, listens []Socket, daemonNames []string) []Finding {
-	var all []Finding
-	if name := p.Main["milter_macro_daemon_name"]; slices.ContainsFunc(daemonNames, func(d string) bool { return strings.EqualFold(d, name) }) {
-		all = append(all, Finding{Level: Fail, Check: "mta", Subject: "milter_macro_daemon_name", Seen: clip(name),
-			Message: "it stands in main.cf, where it makes all mail of the Internet ours: it would be signed and not checked",
-			Want:    "only below the submission services in master.cf", Paste: p.postconf("-X milter_macro_daemon_name")})
-	}
-	if v := p.Main["milter_protocol"]; v != "" && v < "6" && len(v) == 1 {
-		all = append(all, Finding{Level: Warn, Check: "mta", Subject: "milter_protocol", Seen: clip(v), Message: "an old version of the protocol", Want: "6", Paste: p.postconf("-X milter_protocol")})
-	}
-	if !strings.Contains(p.Main["internal_mail_filter_classes"], "bounce") {
-		all = append(all, Finding{Level: Warn, Check: "mta", Subject: "internal_mail_filter_classes", Seen: clip(p.Main["internal_mail_filter_classes"]),
-			Message: "bounces that Postfix writes itself are not signed", Want: "bounce", Paste: p.postconf("-e 'internal_mail_filter_classes = bounce'")})
-	}
-	for _, s := range postfix.ParseMaster(p.Master).Services() {
-		if s.Command != "smtpd" || loopback(s) {
-			continue
-		}
-		list, overridden := s.Option("smtpd_milters")
-		off, _ := s.Option("receive_override_options")
-		ours := slices.ContainsFunc(postfix.Milters(list), func(m postfix.Milter) bool {
-			sock, ok := parseSocket(m.Address, p.queue())
-			return ok && isOurs(sock, m.Address, listens) || strings.Contains(m.Address, "$")
-		})
-		if overridden && !ours || strings.Contains(off, "no_milters") {
-			all = append(all, Finding{Level: Warn, Check: "mta", Subject: "master.cf " + clip(s.Name), Seen: clip("smtpd_milters=" + list),
-				Message: "this service has its own setting, so that its mail does not come to us", Want: "no -o smtpd_milters= and no no_milters here"})
-		}
-	}
-	return all
 }
 
 // ourAddress is how main.cf should name us: relative to the queue where the
@@ -191,13 +161,13 @@ func ourAddress(p PostfixConf, listens []Socket) string {
 
 // chrootNote says where a chrooted Postfix wants the socket, when we listen
 // elsewhere.
-func chrootNote(p PostfixConf, listens []Socket) string {
+func chrootNote(p PostfixConf, listens []Socket) words.Text {
 	if !p.chrooted("smtpd") || slices.ContainsFunc(listens, func(l Socket) bool {
 		return l.Network != "unix" || strings.HasPrefix(l.Addr, p.queue()+"/")
 	}) {
-		return ""
+		return words.Text{}
 	}
-	return "; smtpd is chrooted, so that milter.yaml needs listen: [\"unix:" + filepath.Join(p.queue(), "sealmilter/milter.sock") + "\"]; `sealmilter setup postfix` does all of it"
+	return words.Say("; smtpd is chrooted, so that milter.yaml needs listen: [\"%s\"]; `sealmilter setup postfix` does all of it", "unix:"+filepath.Join(p.queue(), "sealmilter/milter.sock"))
 }
 
 // loopback: a service for programs of this host, as a content filter's way back.
@@ -217,5 +187,6 @@ func (p PostfixConf) chrooted(command string) bool {
 
 // NoMTA is the finding where neither Postfix nor Sendmail is here.
 func NoMTA() Finding {
-	return Finding{Level: Warn, Check: "mta", Subject: "this host", Message: "neither Postfix nor Sendmail was found, so that nothing is known about the way of the mail", Want: "run doctor on the host that sends the mail"}
+	return Finding{Level: Warn, Check: "mta", Subject: "this host", Who: You,
+		Message: words.Say("neither Postfix nor Sendmail was found, so that nothing is known about the way of the mail"), Want: words.Say("run doctor on the host that sends the mail")}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sealmilter/sealmilter/internal/admin"
 	"github.com/sealmilter/sealmilter/internal/doctor"
+	"github.com/sealmilter/sealmilter/internal/doctor/words"
 )
 
 // askFor is how long a daemon that hangs is waited for.
@@ -25,17 +26,17 @@ func runningDaemon(ctx context.Context, socket, domain string) []doctor.Finding 
 	if err != nil {
 		return nil
 	}
-	f := doctor.Finding{Level: doctor.Pass, Check: "daemon", Subject: s.Running, Message: "is what the daemon runs with"}
+	f := doctor.Finding{Level: doctor.Pass, Check: "daemon", Subject: s.Running, Message: words.Say("is what the daemon runs with")}
 	switch {
 	case slices.Contains(s.Waiting, domain):
-		f.Level, f.Subject, f.Message = doctor.Fail, domain, "its mail waits with 451: the running daemon cannot use its keys"
-		f.Want, f.Paste = "keys that the daemon can read, and that it has read again", "sealmilter reload"
+		f.Level, f.Subject, f.Message = doctor.Fail, domain, words.Say("its mail waits with 451: the running daemon cannot use its keys")
+		f.Want, f.Paste, f.Who = words.Say("keys that the daemon can read, and that it has read again"), words.Data("sealmilter reload"), doctor.You
 	case slices.Contains(s.Keyless, domain):
-		f.Level, f.Subject, f.Message = doctor.Fail, domain, "the running daemon has no key for it: its mail goes out unsigned"
-		f.Want, f.Paste = "a key, and that it is read", "sealmilter reload"
+		f.Level, f.Subject, f.Message = doctor.Fail, domain, words.Say("the running daemon has no key for it: its mail goes out unsigned")
+		f.Want, f.Paste, f.Who = words.Say("a key, and that it is read"), words.Data("sealmilter reload"), doctor.You
 	case s.Degraded:
-		f.Level, f.Subject, f.Message = doctor.Fail, s.Config, "is bad, and the daemon runs with what worked before"
-		f.Want, f.Paste = "a file that can be used", "sealmilter check; sealmilter reload"
+		f.Level, f.Subject, f.Message = doctor.Fail, s.Config, words.Say("is bad, and the daemon runs with what worked before")
+		f.Want, f.Paste, f.Who = words.Say("a file that can be used"), words.Data("sealmilter check; sealmilter reload"), doctor.You
 	}
 	return []doctor.Finding{f}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/sealmilter/sealmilter/internal/assemble"
 	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/doctor"
+	"github.com/sealmilter/sealmilter/internal/doctor/words"
 	"github.com/sealmilter/sealmilter/internal/mta"
 	"github.com/sealmilter/sealmilter/internal/proof"
 	"github.com/sealmilter/sealmilter/keys"
@@ -31,6 +32,9 @@ type Examination struct {
 	Egress     []netip.Addr
 	Selectors  []string // of keys that a service holds
 	NoMTA      bool
+	DNSBL      bool   // ask block lists, which then know our address
+	Port25     string // host to try port 25 of, "" for none
+	Korean     bool   // what Korean sites need as well
 }
 
 // Doctor makes all findings.
@@ -38,10 +42,15 @@ func Doctor(ctx context.Context, e Examination) ([]doctor.Finding, error) {
 	cfg, all := e.configuration()
 	egress := e.addresses(cfg)
 	relay := ""
-	if !e.NoMTA && len(e.Egress)+len(cfg.Egress) == 0 && !cfg.Sign.ViaSES() {
-		if relay = mta.Relay(ctx, e.PostfixDir); relay != "" {
-			egress = nil
-		}
+	if !e.NoMTA && !cfg.Sign.ViaSES() {
+		relay = mta.Relay(ctx, e.PostfixDir)
+	}
+	direct := relay == "" && !cfg.Sign.ViaSES() // mail leaves by addresses of this host
+	switch {
+	case len(e.Egress)+len(cfg.Egress) > 0:
+		relay = "" // they are what the world sees, whose they may be
+	case relay != "":
+		egress = nil
 	}
 	r, closeResolver, err := assemble.ZoneOrDNS(cfg.DNS, e.Zone)
 	if err != nil {
@@ -50,27 +59,49 @@ func Doctor(ctx context.Context, e Examination) ([]doctor.Finding, error) {
 	defer closeResolver()
 
 	if len(e.Egress)+len(cfg.Egress) == 0 && len(egress) > 0 {
-		all = append(all, doctor.Finding{Level: doctor.Pass, Check: "config", Subject: "egress", Message: "is not set: looked at are this host's own public addresses, " + joinAddrs(egress)})
+		all = append(all, doctor.Finding{Level: doctor.Pass, Check: "config", Subject: "egress",
+			Message: words.Say("is not set: looked at are this host's own public addresses, %s", joinAddrs(egress))})
 	}
-	d := doctor.Domain{Name: e.Domain, SDID: e.Domain, Egress: egress, Helo: e.Helo, PostfixDir: e.PostfixDir, ViaSES: cfg.Sign.ViaSES(), Servers: servers(r), Relay: relay}
+	d := doctor.Domain{Name: e.Domain, SDID: e.Domain, Egress: egress, Helo: e.Helo, PostfixDir: e.PostfixDir, ViaSES: cfg.Sign.ViaSES(), Servers: servers(r), Relay: relay,
+		Korean: e.Korean || korean(e.Domain)}
 	all = append(all, loadKeys(cfg, &d)...)
 	all = append(all, runningDaemon(ctx, cfg.Admin.Addr, d.SDID)...)
 	for _, selector := range e.Selectors {
 		d.Foreign = append(d.Foreign, strings.ToLower(strings.TrimSpace(selector)))
 	}
 	var way []doctor.Finding
+	var seen seenMTA
 	if !e.NoMTA {
-		var helo string
-		way, helo = examineMTA(ctx, cfg, e.PostfixDir)
+		way, seen = examineMTA(ctx, cfg, e.PostfixDir)
 		if d.Helo == "" {
-			d.Helo = helo
+			d.Helo = seen.helo
 		}
 	}
 	if d.Helo == "" {
 		d.Helo, _ = os.Hostname()
 	}
 	d.Helo = strings.ToLower(strings.TrimSuffix(d.Helo, "."))
-	return append(append(all, doctor.DNS(ctx, r, d)...), way...), nil
+	all = append(all, doctor.DNS(ctx, r, d)...)
+	if e.DNSBL {
+		all = append(all, doctor.DNSBL(ctx, r, doctor.BlockLists(), d.Egress)...)
+	}
+	if e.Port25 != "" {
+		var dialer net.Dialer
+		all = append(all, doctor.Port25(ctx, dialer.DialContext, e.Port25, e.Domain))
+	}
+	all = append(all, way...)
+	if !e.NoMTA {
+		if direct {
+			all = append(all, doctor.Unlisted(ownAddresses(), d.Egress, seen.protocols)...)
+		}
+		all = append(all, doctor.Clock(mta.Clock())...)
+	}
+	return all, nil
+}
+
+// korean reports whether a domain is one of Korea's: .kr, or .한국 in A-labels.
+func korean(domain string) bool {
+	return strings.HasSuffix(domain, ".kr") || strings.HasSuffix(domain, ".xn--3e0b707e")
 }
 
 // servers names those that r asks, "" for a zone.
@@ -88,7 +119,8 @@ func (e *Examination) configuration() (*config.Config, []doctor.Finding) {
 	if e.MayLack && !mta.Exists(e.Config) {
 		cfg := config.Default()
 		cfg.Sign.Keys = e.keysOr(cfg)
-		return cfg, []doctor.Finding{{Level: doctor.Fail, Check: "config", Subject: e.Config, Message: "there is no configuration", Want: "see the README, or sealmilter check --help"}}
+		return cfg, []doctor.Finding{{Level: doctor.Fail, Check: "config", Subject: e.Config, Who: doctor.You,
+			Message: words.Say("there is no configuration"), Want: words.Say("see the README, or sealmilter check --help")}}
 	}
 	cfg, problems := config.Load(e.Config)
 	for _, p := range problems {
@@ -100,12 +132,12 @@ func (e *Examination) configuration() (*config.Config, []doctor.Finding) {
 		if p.Severity == config.Error {
 			level = doctor.Fail
 		}
-		all = append(all, doctor.Finding{Level: level, Check: "config", Subject: subject, Message: p.Message, Want: p.Hint})
+		all = append(all, doctor.Finding{Level: level, Check: "config", Subject: subject, Message: words.Data(p.Message), Want: words.Data(p.Hint), Who: doctor.You})
 	}
 	if cfg == nil {
 		cfg = config.Default()
 	} else if len(problems) == 0 {
-		all = append(all, doctor.Finding{Level: doctor.Pass, Check: "config", Subject: e.Config, Message: "is good"})
+		all = append(all, doctor.Finding{Level: doctor.Pass, Check: "config", Subject: e.Config, Message: words.Say("is good")})
 	}
 	cfg.Sign.Keys = e.keysOr(cfg)
 	return cfg, all
@@ -129,6 +161,11 @@ func (e *Examination) addresses(cfg *config.Config) []netip.Addr {
 	case cfg.Sign.ViaSES():
 		return nil // this host's own send to SES alone
 	}
+	return ownAddresses()
+}
+
+// ownAddresses are this host's that the world can see.
+func ownAddresses() []netip.Addr {
 	var out []netip.Addr
 	addrs, _ := net.InterfaceAddrs()
 	for _, a := range addrs {
@@ -171,8 +208,9 @@ func loadKeys(cfg *config.Config, d *doctor.Domain) []doctor.Finding {
 	store, problems := Keys(cfg)
 	picked, sdid, err := store.Pick(d.Name)
 	if errors.Is(err, keys.ErrNotListed) {
-		all = append(all, doctor.Finding{Level: doctor.Fail, Check: "config", Subject: d.Name, Message: "is not in sign.domains, so that its mail is not signed",
-			Want: "the domain in sign.domains of milter.yaml, which set-up puts there", Paste: "sealmilter setup " + mtaWord(cfg) + " --domain " + d.Name})
+		all = append(all, doctor.Finding{Level: doctor.Fail, Check: "config", Subject: d.Name, Who: doctor.You,
+			Message: words.Say("is not in sign.domains, so that its mail is not signed"), Want: words.Say("the domain in sign.domains of milter.yaml, which set-up puts there"),
+			Paste: words.Data("sealmilter setup " + mtaWord(cfg) + " --domain " + d.Name)})
 		alone := *cfg
 		alone.Sign.Domains = []config.SignDomain{{Name: d.Name, Subdomains: true}}
 		store, problems = Keys(&alone)
@@ -189,23 +227,23 @@ func loadKeys(cfg *config.Config, d *doctor.Domain) []doctor.Finding {
 		if p.Severity == keys.Error {
 			level = doctor.Fail
 		}
-		all = append(all, doctor.Finding{Level: level, Check: "key", Subject: p.Path, Message: p.Message, Want: p.Hint})
+		all = append(all, doctor.Finding{Level: level, Check: "key", Subject: p.Path, Message: words.Known(p.Message), Want: words.Known(p.Hint), Who: doctor.You})
 	}
 	if err != nil {
-		f := doctor.Finding{Level: doctor.Fail, Check: "key", Subject: d.Name, Message: err.Error(), Paste: "sealmilter keys new " + d.Name}
+		f := doctor.Finding{Level: doctor.Fail, Check: "key", Subject: d.Name, Message: words.Known(err.Error()), Paste: words.Data("sealmilter keys new " + d.Name), Who: doctor.You}
 		if errors.Is(err, keys.ErrBroken) {
-			f.Paste = ""
+			f.Paste = words.Text{}
 			if os.Geteuid() != 0 {
-				f.Want = asRoot + ": keys are for the daemon's user alone"
+				f.Want = words.Say("run it as root (sudo): keys are for the daemon's user alone")
 			}
 		}
 		return append(all, f)
 	}
 	d.Keys = picked
 	for _, k := range picked {
-		f := doctor.Finding{Level: doctor.Pass, Check: "key", Subject: k.Path(), Message: "signs, and a second implementation verifies it"}
+		f := doctor.Finding{Level: doctor.Pass, Check: "key", Subject: k.Path(), Message: words.Say("signs, and a second implementation verifies it")}
 		if err := proof.Key(k); err != nil {
-			f = doctor.Finding{Level: doctor.Fail, Check: "key", Subject: k.Path(), Message: err.Error(), Paste: "sealmilter keys new " + k.Domain}
+			f = doctor.Finding{Level: doctor.Fail, Check: "key", Subject: k.Path(), Message: words.Data(err.Error()), Paste: words.Data("sealmilter keys new " + k.Domain), Who: doctor.You}
 		}
 		all = append(all, f)
 	}

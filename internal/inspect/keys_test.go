@@ -103,7 +103,7 @@ func TestRunningDaemonIsAsked(t *testing.T) {
 			dir, cfg := house(t)
 			serveStatus(t, cfg.Admin.Addr, c.status)
 			f := runningDaemon(t.Context(), cfg.Admin.Addr, "example.com")
-			if len(f) != 1 || f[0].Level != c.level || !strings.Contains(f[0].Message, c.want) {
+			if len(f) != 1 || f[0].Level != c.level || !strings.Contains(f[0].Message.String(), c.want) {
 				t.Errorf("%+v", f)
 			}
 			if f := runningDaemon(t.Context(), filepath.Join(dir, "no.sock"), "example.com"); len(f) != 0 {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/doctor"
+	"github.com/sealmilter/sealmilter/internal/doctor/words"
 	"github.com/sealmilter/sealmilter/internal/filing"
 	"github.com/sealmilter/sealmilter/internal/mta"
 )
@@ -16,9 +17,14 @@ const (
 	sendmailMC = "/etc/mail/sendmail.mc"
 )
 
-// examineMTA looks at the MTA of this host, and tells the name that it says in
-// HELO.
-func examineMTA(ctx context.Context, cfg *config.Config, postfixDir string) ([]doctor.Finding, string) {
+// seenMTA is what the MTA's configuration says beside its findings.
+type seenMTA struct {
+	helo      string // the name that it says in HELO
+	protocols string // Postfix's inet_protocols
+}
+
+// examineMTA looks at the MTA of this host.
+func examineMTA(ctx context.Context, cfg *config.Config, postfixDir string) ([]doctor.Finding, seenMTA) {
 	var listens []doctor.Socket
 	for _, l := range cfg.Listen {
 		listens = append(listens, doctor.Socket{Network: l.Addr.Network, Addr: l.Addr.Addr})
@@ -28,21 +34,24 @@ func examineMTA(ctx context.Context, cfg *config.Config, postfixDir string) ([]d
 	}
 	var all []doctor.Finding
 	var targets []doctor.Target
-	var helo, checks string
+	var seen seenMTA
+	var checks string
 	postconf, found := mta.FindPostconf()
 	switch cf, err := os.ReadFile(sendmailCF); {
 	case found && (cfg.MTA != "sendmail" || err != nil):
 		p := doctor.PostfixConf{Dir: postfixDir}
 		p.Main, p.Master, err = mta.Postfix(ctx, postconf, postfixDir, doctor.PostfixNames())
 		if said, hint, ok := mta.Refusal(err); ok {
-			return []doctor.Finding{{Level: doctor.Fail, Check: "mta", Subject: "Postfix", Message: "cannot read its configuration", Seen: said, Want: hint}}, ""
+			return []doctor.Finding{{Level: doctor.Fail, Check: "mta", Subject: "Postfix", Who: doctor.You,
+				Message: words.Say("cannot read its configuration"), Seen: words.Data(said), Want: words.Data(hint)}}, seenMTA{}
 		}
 		if err != nil {
-			return []doctor.Finding{{Level: doctor.Fail, Check: "mta", Subject: postconf, Message: err.Error(), Want: "a Postfix configuration that can be read"}}, ""
+			return []doctor.Finding{{Level: doctor.Fail, Check: "mta", Subject: postconf, Who: doctor.You,
+				Message: words.Data(err.Error()), Want: words.Say("a Postfix configuration that can be read")}}, seenMTA{}
 		}
 		all, targets = doctor.Postfix(p, listens, cfg.Outbound.DaemonNames)
 		checks = p.Main["milter_header_checks"]
-		helo = p.Helo()
+		seen = seenMTA{helo: p.Helo(), protocols: p.Main["inet_protocols"]}
 	case err == nil:
 		mc, _ := os.ReadFile(sendmailMC)
 		conf := doctor.SendmailConf{CF: string(cf), MC: string(mc), Mode: func(dir string) (fs.FileMode, error) {
@@ -53,9 +62,9 @@ func examineMTA(ctx context.Context, cfg *config.Config, postfixDir string) ([]d
 			return st.Mode(), nil
 		}}
 		all, targets = doctor.Sendmail(conf, listens)
-		helo = conf.Helo()
+		seen.helo = conf.Helo()
 	default:
-		return []doctor.Finding{doctor.NoMTA()}, ""
+		return []doctor.Finding{doctor.NoMTA()}, seenMTA{}
 	}
 	for _, t := range targets {
 		asUser, err := mta.Reach(ctx, t.User, t.Network, t.Addr)
@@ -66,5 +75,5 @@ func examineMTA(ctx context.Context, cfg *config.Config, postfixDir string) ([]d
 		dovecot = "" // none here, or not for us to ask
 	}
 	filed := filing.Host{Dovecot: dovecot, Checks: checks}.Look()
-	return append(all, doctor.Quarantine(cfg.Policy.Quarantine, filed)), helo
+	return append(all, doctor.Quarantine(cfg.Policy.Quarantine, filed)), seen
 }

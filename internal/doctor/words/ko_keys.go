@@ -1,0 +1,38 @@
+package words
+
+// koreanKeys has the problems of key files (package keys), with %s for whatever varies.
+// No sentence of it fits where another one does.
+var koreanKeys = map[string]string{
+	"%s: no key":                                                                                "%s의 키가 없습니다",
+	"%s: no key could be loaded: %s: %s":                                                        "%s의 키를 하나도 읽지 못했습니다. %s: %s",
+	"no key: the mail of %s goes out unsigned":                                                  "키가 없습니다. %s의 메일이 서명 없이 나갑니다",
+	"no key ends in %s: the mail of %s goes out unsigned":                                       "이름이 %s(으)로 끝나는 키가 없습니다. %s의 메일이 서명 없이 나갑니다",
+	"no RSA key: receivers that know no Ed25519 find no valid signature":                        "RSA 키가 없습니다. Ed25519를 모르는 수신 측에는 유효한 서명이 없게 됩니다",
+	"the key folder (sign.keys) does not exist":                                                 "키 디렉터리(sign.keys)가 없습니다",
+	"the first key makes it; where keys are there already, sign.keys names another place":       "키를 처음 만들 때 생깁니다. 키가 이미 있다면 sign.keys가 다른 곳을 가리키고 있습니다",
+	"mode %s lets other users replace keys":                                                     "모드가 %s이어서 다른 사용자가 키를 바꿀 수 있습니다",
+	"mode %s lets other users than the owner at the key":                                        "모드가 %s이어서 소유자가 아닌 사용자도 키에 접근할 수 있습니다",
+	"belongs to user %s, not to %s":                                                             "소유자가 %s입니다. %s이어야 합니다",
+	"cannot read the folder: %s":                                                                "디렉터리를 읽을 수 없습니다: %s",
+	"cannot read the key: %s":                                                                   "키를 읽을 수 없습니다: %s",
+	"a link that is absolute or leaves the key folder is not followed":                          "절대 경로이거나 키 디렉터리를 벗어나는 링크는 따라가지 않습니다",
+	"put the folder itself there":                                                               "링크가 아닌 디렉터리를 그곳에 두십시오",
+	"put the key itself there":                                                                  "링크가 아닌 키를 그곳에 두십시오",
+	"listed selector without a key file":                                                        "설정에 적힌 선택자의 키 파일이 없습니다",
+	"holds the same key as %s; two selectors want two keys":                                     "%s와(과) 같은 키가 들어 있습니다. 선택자가 두 개면 키도 두 개여야 합니다",
+	"not a regular file":                                                                        "일반 파일이 아닙니다",
+	"%s bytes are too many for a key (limit %s)":                                                "%s바이트는 키로는 너무 큽니다(한도 %s)",
+	"holds no PEM block":                                                                        "PEM 블록이 없습니다",
+	"broken PEM: the block is cut short or damaged":                                             "PEM이 손상되었습니다. 블록이 잘렸거나 깨졌습니다",
+	"broken key: the PEM block does not hold a valid private key":                               "키가 손상되었습니다. PEM 블록에 올바른 개인 키가 없습니다",
+	"the private key is encrypted with a passphrase, which nobody can type at start":            "개인 키가 암호로 잠겨 있습니다. 데몬이 시작될 때 암호를 입력할 사람이 없습니다",
+	"holds a public key or certificate, no private key":                                         "개인 키가 아니라 공개 키나 인증서가 들어 있습니다",
+	"holds more than one private key":                                                           "개인 키가 두 개 이상 들어 있습니다",
+	"holds a key in OpenSSH's own format, not PKCS#8 or PKCS#1":                                 "PKCS#8이나 PKCS#1이 아니라 OpenSSH 고유 형식의 키가 들어 있습니다",
+	"RSA key of %s bits is weak: %s or more should be used (RFC 8301 section 3.2)":              "%s비트 RSA 키는 약합니다. %s비트 이상을 써야 합니다(RFC 8301 3.2절)",
+	"RSA key of %s bits is too weak: verifiers must refuse less than %s (RFC 8301 section 3.2)": "%s비트 RSA 키는 너무 약합니다. 수신 측은 %s비트 미만을 거부해야 합니다(RFC 8301 3.2절)",
+	"RSA key of %s bits: verifiers need not accept more than %s (RFC 8301 section 3.2)":         "%s비트 RSA 키입니다. 수신 측은 %s비트가 넘는 키를 받아들이지 않아도 됩니다(RFC 8301 3.2절)",
+	"the file must hold the one private key; its public half goes into the DNS: %s":             "파일에는 개인 키 하나만 있어야 합니다. 공개 키는 DNS에 등록합니다: %s",
+	"restore the file from a copy, or make new keys: %s":                                        "사본에서 파일을 되살리거나 키를 새로 만드십시오: %s",
+	"run it as root (sudo)":                                                                     "root로 실행하십시오(sudo)",
+}
