@@ -154,20 +154,27 @@ func (c *Client) remember(q question, r reply, collect collector, now time.Time)
 	}
 	if e.err == nil {
 		e.expires = now.Add(r.ttl)
-		c.cache.Set(q, e)
+		c.keep(q, e)
 		return e, OutcomeAnswer
 	}
 	e.expires = now.Add(min(r.ttl, maxNegativeTTL))
 	if !errors.Is(e.err, resolve.ErrNXDomain) {
-		c.cache.Set(q, e) // with a TTL of 0 it still replaces what may not be served stale now
+		c.keep(q, e) // with a TTL of 0 it still replaces what may not be served stale now
 		return e, OutcomeNoData
 	}
 	// What we knew about the name is void for every type.
 	for _, t := range []uint16{dns.TypeTXT, dns.TypeA, dns.TypeAAAA, dns.TypeMX, dns.TypePTR, dns.TypeNS} {
 		c.cache.Invalidate(question{q.name, t})
 	}
-	c.cache.Set(question{q.name, anyType}, e)
+	c.keep(question{q.name, anyType}, e)
 	return e, OutcomeNXDomain
+}
+
+// keep puts an entry into the cache, where there is to be one.
+func (c *Client) keep(q question, e *entry) {
+	if !c.forgets {
+		c.cache.Set(q, e)
+	}
 }
 
 // rememberFailure keeps the last known answer beside the failure.
@@ -178,7 +185,7 @@ func (c *Client) rememberFailure(q question, err error, now time.Time) (*entry, 
 	if outcome == OutcomeStale {
 		kept.retry = now.Add(staleTTL)
 	}
-	c.cache.Set(q, kept)
+	c.keep(q, kept)
 	return e, outcome
 }
 

@@ -42,6 +42,8 @@ type Config struct {
 	// CacheSize bounds the cache in units of 512 bytes of records; an ordinary
 	// answer takes one. 0: 10,000.
 	CacheSize int
+	// Forgets: nothing is kept, each question asks.
+	Forgets bool
 	// TrustAD believes the AD bit of every server. Otherwise only that of
 	// servers on a loopback address, where nobody can set it on the way
 	// (RFC 6840 §5.7, RFC 4035 §4.9.3), and of a resolv.conf with `options trust-ad`.
@@ -101,6 +103,7 @@ type Client struct {
 	observe func(qtype, outcome string, d time.Duration)
 
 	cache   *otter.Cache[question, *entry]
+	forgets bool
 	flights *flights
 	first   atomic.Uint32 // index of the server that answered last
 }
@@ -155,6 +158,7 @@ func New(cfg Config) (*Client, error) {
 		now:     now,
 		observe: observe,
 		cache:   cache,
+		forgets: cfg.Forgets,
 	}
 	c.view.c = c
 	c.flights = newFlights(MaxInFlight, min(maxPatience, c.timeout/3), state)
