@@ -12,6 +12,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -23,6 +25,11 @@ type GenerateOptions struct {
 	Selector string
 	Bits     int              // of the RSA key, 2048 to 4096; 0 is 2048
 	Now      func() time.Time // nil is time.Now
+	// Missing makes what is not there of the pair, in the place of an error: a crash
+	// may have left half of it.
+	Missing bool
+	// Waits has the keys wait for the DNS even where they are the domain's first.
+	Waits bool
 }
 
 // ErrExists is wrapped by Generate's error when a key of that name is there.
@@ -31,7 +38,7 @@ var ErrExists = errors.New("there is a key of that name already")
 // Generate makes an RSA and an Ed25519 key for domain, in that order, and puts
 // them into dir/<domain>/<selector>.pem: PKCS#8, mode 0600, both or none.
 // A key appears under its name only when it is complete and on disk, and an
-// existing file is never touched. Keys that are made beside others wait, see Waits. Missing folders are made with mode 0700. What
+// existing file is never touched. Keys that are made beside others wait, see Life. Missing folders are made with mode 0700. What
 // is made belongs to the caller: root calls this as the daemon's user.
 func Generate(dir, domain string, o GenerateOptions) ([]*Key, error) {
 	now := time.Now
@@ -60,8 +67,12 @@ func Generate(dir, domain string, o GenerateOptions) ([]*Key, error) {
 		return nil, err
 	}
 	defer w.root.Close()
+	there := map[string]bool{}
 	for _, selector := range selectors { // before seconds go into an RSA key
-		if _, err := w.root.Lstat(w.file(selector)); err == nil {
+		if _, err := w.root.Lstat(w.file(selector)); err != nil {
+			continue
+		}
+		if there[selector] = true; !o.Missing {
 			return nil, fmt.Errorf("%s: %w", w.path(selector), ErrExists)
 		}
 	}
@@ -79,18 +90,20 @@ func Generate(dir, domain string, o GenerateOptions) ([]*Key, error) {
 	}
 	var made []*Key
 	for i, private := range []crypto.Signer{rsaKey, edKey} {
+		if there[selectors[i]] {
+			continue
+		}
 		k, err := newKey(domain, selectors[i], w.path(selectors[i]), created, private)
-		if err == nil && beside {
-			k.waits, err = true, w.hold(selectors[i])
+		if err == nil {
+			k.life.Waits = beside || o.Waits
+			err = w.begin(selectors[i], k.life)
 		}
 		if err == nil {
 			err = w.write(selectors[i], private)
 		}
 		if err != nil {
 			w.undo(made)
-			if beside {
-				_ = w.root.Remove(filepath.Join(domain, selectors[i]+waitExt))
-			}
+			w.unmark(selectors[i])
 			return nil, err
 		}
 		made = append(made, k)
@@ -166,10 +179,36 @@ func (w *safe) write(selector string, private crypto.Signer) (err error) {
 func (w *safe) undo(made []*Key) {
 	for _, k := range made {
 		_ = w.root.Remove(w.file(k.Selector))
-		if k.waits {
-			_ = w.root.Remove(filepath.Join(w.domain, k.Selector+waitExt))
-		}
+		w.unmark(k.Selector)
 	}
+}
+
+// begin writes down the life of a key that is about to be written, in the place of
+// what an older key of that name has left.
+func (w *safe) begin(selector string, l Life) error {
+	w.unmark(selector)
+	if l == (Life{}) {
+		return nil
+	}
+	return w.setLife(selector, l)
+}
+
+// unmark removes the life of a key that is not there.
+func (w *safe) unmark(selector string) {
+	for _, ext := range []string{lifeExt, waitExt} {
+		_ = w.root.Remove(filepath.Join(w.domain, selector+ext))
+	}
+}
+
+// besides reports whether the domain has keys already.
+func (w *safe) besides() (bool, error) {
+	f, err := w.root.Open(w.domain)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	names, err := f.Readdirnames(-1)
+	return slices.ContainsFunc(names, func(n string) bool { return strings.HasSuffix(n, keyExt) && !strings.HasPrefix(n, ".") }), err
 }
 
 // sync makes the new names survive a power failure.

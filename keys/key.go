@@ -43,7 +43,8 @@ type Key struct {
 
 	path    string
 	created time.Time
-	waits   bool // see waitExt
+	life    Life
+	stamp   stamp
 	public  crypto.PublicKey
 	sign    func(rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error)
 }
@@ -73,6 +74,9 @@ func (k Key) Path() string { return k.path }
 // Created says how old the key is: the day in a dated selector (s20261121) or
 // the file's modification time; see madeAt.
 func (k Key) Created() time.Time { return k.created }
+
+// Life is what is known of the key's life.
+func (k Key) Life() Life { return k.life }
 
 // Algorithm is the a= of the signatures that the key makes, "" for the zero Key.
 func (k Key) Algorithm() string {

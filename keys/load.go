@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 )
 
 const (
@@ -52,14 +53,14 @@ type DomainSpec struct {
 // must not stop mail that was signed a minute ago. Deleting a file retires its
 // key, unless the selector is listed or the whole key folder is gone.
 func Load(dir string, domains []DomainSpec, previous *Store) (*Store, []Problem) {
-	l := loader{dir: dir, euid: os.Geteuid(), open: openKey, previous: previous}
+	l := loader{dir: dir, euid: os.Geteuid(), open: openKey, previous: previous, now: time.Now}
 	return l.load(domains)
 }
 
 // LoadAs tells root what user uid, the daemon's, will find. It must be called with
 // that user's rights on files (internal/asuser); its hints are for root.
 func LoadAs(uid int, dir string, domains []DomainSpec) (*Store, []Problem) {
-	l := loader{dir: dir, euid: uid, forRoot: true, open: openKey}
+	l := loader{dir: dir, euid: uid, forRoot: true, open: openKey, now: time.Now}
 	return l.load(domains)
 }
 
@@ -86,6 +87,7 @@ type loader struct {
 	forRoot  bool // root reads the hints
 	open     func(root *os.Root, name string) (*os.File, error)
 	previous *Store
+	now      func() time.Time
 
 	root     *os.Root
 	rootErr  error // why there is no root
@@ -119,7 +121,7 @@ func (l *loader) load(domains []DomainSpec) (*Store, []Problem) {
 		l.report(Problem{Path: l.dir, Severity: Warning, Message: "the key folder (sign.keys) does not exist",
 			Hint: "the first key makes it; where keys are there already, sign.keys names another place"})
 	}
-	s := &Store{entries: make(map[string]*entry, len(domains))}
+	s := &Store{entries: make(map[string]*entry, len(domains)), now: l.now}
 	for _, spec := range domains {
 		s.entries[spec.Name] = l.domain(spec, errors.Is(l.rootErr, fs.ErrNotExist))
 	}
@@ -140,7 +142,7 @@ func (l *loader) domain(spec DomainSpec, dirGone bool) *entry {
 		e.broken = l.report(Problem{Path: l.dir, Domain: spec.Name, Severity: Error, Message: err.Error()})
 		return e
 	}
-	selectors, strays, waiting, err := l.listFolder(spec.Name)
+	selectors, strays, err := l.listFolder(spec.Name)
 	switch {
 	case dirGone:
 		// Nobody retires all keys by removing the folder while the daemon
@@ -168,14 +170,13 @@ func (l *loader) domain(spec DomainSpec, dirGone bool) *entry {
 	for _, selector := range selectors {
 		k, p := l.key(spec.Name, selector, filepath.Join(folder, selector+keyExt))
 		if k != nil {
-			k.waits = slices.Contains(waiting, selector)
-			e.keys = append(e.keys, k)
+			e.keys = append(e.keys, l.alive(k))
 		} else if e.broken == nil {
 			e.broken = p
 		}
 	}
 	l.alike(e)
-	e.choose()
+	e.choose(l.now())
 	l.judge(e, folder, strays)
 	return e
 }
@@ -242,16 +243,16 @@ func (l *loader) alike(e *entry) {
 	}
 }
 
-// listFolder returns the selectors of the key files of a domain, the names of
-// OpenDKIM's key files, which only need another name, and the selectors that wait. Names that begin with a
+// listFolder returns the selectors of the key files of a domain, and the names of
+// OpenDKIM's key files, which only need another name. Names that begin with a
 // dot are Generate's unfinished files and editors' copies.
-func (l *loader) listFolder(domain string) (selectors, strays, waiting []string, err error) {
+func (l *loader) listFolder(domain string) (selectors, strays []string, err error) {
 	if l.rootErr != nil {
-		return nil, nil, nil, l.rootErr
+		return nil, nil, l.rootErr
 	}
 	f, err := l.root.OpenFile(domain, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	defer f.Close()
 	if info, err := f.Stat(); err == nil {
@@ -259,7 +260,7 @@ func (l *loader) listFolder(domain string) (selectors, strays, waiting []string,
 	}
 	entries, err := f.ReadDir(-1)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	for _, d := range entries {
@@ -268,13 +269,11 @@ func (l *loader) listFolder(domain string) (selectors, strays, waiting []string,
 		case strings.HasPrefix(name, "."):
 		case strings.HasSuffix(name, keyExt):
 			selectors = append(selectors, strings.TrimSuffix(name, keyExt))
-		case strings.HasSuffix(name, waitExt):
-			waiting = append(waiting, strings.TrimSuffix(name, waitExt))
 		case strings.HasSuffix(name, ".private"):
 			strays = append(strays, name)
 		}
 	}
-	return selectors, strays, waiting, nil
+	return selectors, strays, nil
 }
 
 // key loads one file. Without a key it returns the first problem that forbids
@@ -321,6 +320,11 @@ func (l *loader) key(domain, selector, path string) (*Key, *Problem) {
 	if perm := info.Mode().Perm(); perm&0o077 != 0 {
 		return bad(fmt.Sprintf("mode %04o lets other users than the owner at the key", perm), l.chmod("0600", path))
 	}
+	mark := stampOf(info)
+	if old := l.previous.at(path); old != nil && old.stamp == mark && mark != (stamp{}) {
+		same := *old
+		return l.strong(&same, path), nil
+	}
 	data := make([]byte, info.Size())
 	defer clear(data)
 	if _, err := io.ReadFull(f, data); err != nil {
@@ -334,18 +338,25 @@ func (l *loader) key(domain, selector, path string) (*Key, *Problem) {
 	if err != nil {
 		return bad(err.Error(), l.parseHint(err, path, domain))
 	}
+	k.stamp = mark
 	if _, rsaKey := k.public.(*rsa.PublicKey); rsaKey {
 		switch bits := k.Bits(); {
 		case bits < minRSABits:
 			return bad(fmt.Sprintf("RSA key of %d bits is too weak: verifiers must refuse less than %d (RFC 8301 section 3.2)", bits, minRSABits), newKeyHint(domain))
 		case bits > maxRSABits:
 			return bad(fmt.Sprintf("RSA key of %d bits: verifiers need not accept more than %d (RFC 8301 section 3.2)", bits, maxRSABits), newKeyHint(domain))
-		case bits < wantRSABits:
-			l.report(Problem{Path: path, Domain: domain, Severity: Warning,
-				Message: fmt.Sprintf("RSA key of %d bits is weak: %d or more should be used (RFC 8301 section 3.2)", bits, wantRSABits), Hint: newKeyHint(domain)})
 		}
 	}
-	return k, nil
+	return l.strong(k, path), nil
+}
+
+// strong warns of a key that should have more bits.
+func (l *loader) strong(k *Key, path string) *Key {
+	if _, rsaKey := k.public.(*rsa.PublicKey); rsaKey && k.Bits() < wantRSABits {
+		l.report(Problem{Path: path, Domain: k.Domain, Severity: Warning,
+			Message: fmt.Sprintf("RSA key of %d bits is weak: %d or more should be used (RFC 8301 section 3.2)", k.Bits(), wantRSABits), Hint: newKeyHint(k.Domain)})
+	}
+	return k
 }
 
 // keep reports p and goes on with the key that was loaded earlier.

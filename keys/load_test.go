@@ -225,7 +225,7 @@ func TestLoadNoKeyFolder(t *testing.T) {
 func TestLoadOwner(t *testing.T) {
 	dir := keyFolder(t)
 	path := put(t, dir, "example.com", "s1.pem", pkcs8(t, rsa1024()))
-	l := loader{dir: dir, euid: 4242, open: openKey}
+	l := loader{dir: dir, euid: 4242, open: openKey, now: time.Now}
 	s, problems := l.load([]DomainSpec{spec("example.com")})
 	me := userName(os.Geteuid())
 	want := Problem{Path: path, Domain: "example.com", Severity: Error, Message: "belongs to user " + me + ", not to 4242", Hint: "chown -Rh 4242: " + dir, Denied: true}
@@ -302,7 +302,7 @@ func TestLoadAccessHint(t *testing.T) {
 			if err := os.Chmod(path, tc.mode); err != nil {
 				t.Fatal(err)
 			}
-			l := loader{dir: dir, euid: tc.euid, open: denied}
+			l := loader{dir: dir, euid: tc.euid, open: denied, now: time.Now}
 			_, problems := l.load([]DomainSpec{spec("example.com")})
 			if len(problems) != 1 || problems[0].Message != "cannot read the key: permission denied" ||
 				strings.NewReplacer(path, "PATH", dir, "DIR").Replace(problems[0].Hint) != tc.want || !problems[0].Denied {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Why Pick found no key.
@@ -18,6 +19,10 @@ var (
 	// ErrNoKey: the domain is listed and there is no key. Its mail goes out
 	// unsigned, so that setting up never stops mail.
 	ErrNoKey = errors.New("no key")
+	// ErrUnpublished: there are keys, and the DNS has not shown the record of any. Its
+	// mail goes out unsigned: a signature that nobody can check is as good as none
+	// (RFC 6376 §6.1.2), and some receivers mind it.
+	ErrUnpublished = errors.New("no key is published")
 	// ErrBroken: there are keys and none could be loaded. Its mail waits
 	// (451), since unsigned mail would fail DMARC at the receivers.
 	ErrBroken = errors.New("no key could be loaded")
@@ -26,25 +31,27 @@ var (
 // PickError is the reason that Pick returns.
 type PickError struct {
 	Domain string // the listed domain, or the author domain for ErrNotListed
-	Err    error  // wraps ErrNotListed, ErrNoKey or ErrBroken
+	Err    error  // wraps ErrNotListed, ErrNoKey, ErrUnpublished or ErrBroken
 	Hint   string // what to do, "" when nothing
 }
 
 func (e *PickError) Error() string { return e.Domain + ": " + e.Err.Error() }
 func (e *PickError) Unwrap() error { return e.Err }
 
-// Store is a set of loaded keys. It never changes: a reload makes a new one.
-// A nil Store is empty.
+// Store is a set of loaded keys. It never changes: a reload makes a new one. Which of
+// them sign depends on the time of day. A nil Store is empty.
 type Store struct {
 	entries map[string]*entry
+	now     func() time.Time
 }
 
 // entry is one listed domain.
 type entry struct {
 	spec   DomainSpec
-	keys   []*Key   // all that were loaded, newest first
-	active []*Key   // those that sign, RSA first
-	broken *Problem // the first key that could not be loaded
+	keys   []*Key    // all that were loaded, newest first
+	active []*Key    // those that sign until the moment until, RSA first
+	until  time.Time // zero: for ever
+	broken *Problem  // the first key that could not be loaded
 }
 
 // Pick returns the keys that sign for an author domain (canonical form), and
@@ -54,16 +61,71 @@ type entry struct {
 // that every verifier knows. Without keys the error is a *PickError.
 func (s *Store) Pick(authorDomain string) (keys []*Key, sdid string, reason error) {
 	e := s.find(authorDomain)
-	switch {
-	case e == nil:
+	if e == nil {
 		return nil, "", &PickError{Domain: clip(authorDomain), Err: ErrNotListed}
-	case len(e.active) > 0:
-		return slices.Clip(e.active), e.spec.Name, nil
+	}
+	now := s.now()
+	active := e.active
+	if !e.until.IsZero() && !now.Before(e.until) {
+		active, _ = e.signing(now, e.published)
+	}
+	switch {
+	case len(active) > 0:
+		return slices.Clip(active), e.spec.Name, nil
 	case e.broken != nil:
 		p := e.broken
 		return nil, e.spec.Name, &PickError{Domain: e.spec.Name, Err: fmt.Errorf("%w: %s: %s", ErrBroken, p.Path, p.Message), Hint: p.Hint}
+	case slices.ContainsFunc(e.keys, func(k *Key) bool { return !k.life.over(now) }):
+		return nil, e.spec.Name, &PickError{Domain: e.spec.Name, Err: ErrUnpublished, Hint: "publish the records that `sealmilter dns " + e.spec.Name + "` prints"}
 	}
 	return nil, e.spec.Name, &PickError{Domain: e.spec.Name, Err: ErrNoKey, Hint: newKeyHint(e.spec.Name)}
+}
+
+// PickTrial is Pick for a message that only shows whether signing works: keys sign
+// that are not published yet, where there are no others.
+func (s *Store) PickTrial(authorDomain string) (keys []*Key, sdid string, reason error) {
+	keys, sdid, reason = s.Pick(authorDomain)
+	if errors.Is(reason, ErrUnpublished) {
+		keys, _ = s.find(authorDomain).signing(s.now(), unwaiting)
+		return keys, sdid, nil
+	}
+	return keys, sdid, reason
+}
+
+// ToPublish are the keys whose records belong into the DNS for an author domain: those that
+// sign, and those that will when the DNS shows them.
+func (s *Store) ToPublish(authorDomain string) (keys []*Key, sdid string, reason error) {
+	keys, sdid, reason = s.PickTrial(authorDomain)
+	if reason != nil {
+		return nil, sdid, reason
+	}
+	now := s.now()
+	for _, k := range s.entries[sdid].keys {
+		l := k.life
+		comes := l.State(now) == New && l.Waits || l.State(now) == Published && !l.Activate.IsZero()
+		if comes && !slices.Contains(keys, k) {
+			keys = append(keys, k)
+		}
+	}
+	return keys, sdid, nil
+}
+
+// At is the store with another clock.
+func (s *Store) At(now func() time.Time) *Store {
+	out := &Store{entries: make(map[string]*entry, len(s.entries)), now: now}
+	for d, e := range s.entries {
+		e := *e
+		e.keys = slices.Clone(e.keys) // the other store is in use
+		e.choose(now())
+		out.entries[d] = &e
+	}
+	return out
+}
+
+// Signs reports whether the key is among those that sign for its domain now.
+func (s *Store) Signs(k *Key) bool {
+	picked, _, _ := s.Pick(k.Domain)
+	return slices.ContainsFunc(picked, func(p *Key) bool { return p.Selector == k.Selector })
 }
 
 func (s *Store) find(domain string) *entry {
@@ -133,31 +195,62 @@ func (s *Store) under(folder string) []*Key {
 }
 
 // choose sorts the keys and decides which sign.
-func (e *entry) choose() {
+func (e *entry) choose(now time.Time) {
 	slices.SortFunc(e.keys, func(a, b *Key) int {
 		if c := b.created.Compare(a.created); c != 0 {
 			return c
 		}
 		return strings.Compare(b.Selector, a.Selector)
 	})
-	e.active = nil
-	seen := map[string]bool{}
-	for _, k := range e.ready() {
-		if listed := e.spec.Selectors; len(listed) > 0 {
-			if !slices.Contains(listed, k.Selector) {
-				continue
-			}
-		} else if seen[k.Algorithm()] {
+	e.active, e.until = e.signing(now, e.published)
+}
+
+// signing are the keys that sign at a moment, and when that changes next. usable says
+// whether a key may sign for itself. Of each algorithm one does: the newest of those
+// that are known to be published, or, without one, of the others.
+func (e *entry) signing(now time.Time, usable func(*Key, time.Time) bool) (active []*Key, until time.Time) {
+	best := map[string]*Key{}
+	listed := e.spec.Selectors
+	for _, k := range e.keys {
+		if t := k.life.next(now); !t.IsZero() && (until.IsZero() || t.Before(until)) {
+			until = t
+		}
+		if !usable(k, now) || len(listed) > 0 && !slices.Contains(listed, k.Selector) {
 			continue
 		}
-		seen[k.Algorithm()] = true
-		e.active = append(e.active, k)
+		first := best[k.Algorithm()]
+		if len(listed) > 0 {
+			active = append(active, k)
+		} else if first == nil || !e.spec.Unpublished && first.life.State(now) != Active && k.life.State(now) == Active {
+			best[k.Algorithm()] = k
+		}
 	}
-	slices.SortStableFunc(e.active, func(a, b *Key) int { return rank(a) - rank(b) })
-	if e.spec.Single && len(e.active) > 1 {
-		e.active = e.active[:1]
+	for _, k := range best {
+		active = append(active, k)
 	}
+	slices.SortStableFunc(active, func(a, b *Key) int { return rank(a) - rank(b) })
+	if e.spec.Single && len(active) > 1 {
+		active = active[:1]
+	}
+	return active, until
 }
+
+// published reports whether a key may sign as far as the DNS is concerned. What
+// milter.yaml lists is not there by chance, and signs as long as the DNS is not known to lack it.
+func (e *entry) published(k *Key, now time.Time) bool {
+	switch {
+	case k.life.over(now):
+		return false
+	case e.spec.Unpublished:
+		return true
+	case len(e.spec.Selectors) > 0 && !k.life.unread:
+		return k.life.Absent.IsZero() || !k.life.Shown.IsZero()
+	}
+	return k.life.may(now)
+}
+
+// unwaiting is published for PickTrial.
+func unwaiting(k *Key, now time.Time) bool { return !k.life.over(now) }
 
 // rank puts RSA first.
 func rank(k *Key) int {
@@ -171,11 +264,15 @@ func rank(k *Key) int {
 func (l *loader) judge(e *entry, folder string, strays []string) {
 	p := Problem{Path: folder, Domain: e.spec.Name, Severity: Warning, Hint: newKeyHint(e.spec.Name)}
 	switch {
-	case len(e.active) > 0 && rank(e.active[0]) != 0:
+	case len(e.active) > 0 && rank(e.active[0]) != 0 && !slices.ContainsFunc(e.keys, func(k *Key) bool { return rank(k) == 0 && !k.life.over(l.now()) }):
 		// RFC 8463 §5 asks every verifier for Ed25519, and many still know RSA only.
 		p.Message = "no RSA key: receivers that know no Ed25519 find no valid signature"
 	case len(e.active) > 0 || e.broken != nil:
 		return
+	case slices.ContainsFunc(e.keys, func(k *Key) bool { return !k.life.over(l.now()) }):
+		return // it is said with what the DNS answers
+	case len(e.keys) > 0:
+		p.Message = "all keys are retired: the mail of " + e.spec.Name + " goes out unsigned"
 	case len(strays) > 0:
 		from := filepath.Join(folder, strays[0])
 		p.Message = "no key ends in " + keyExt + ": the mail of " + e.spec.Name + " goes out unsigned"

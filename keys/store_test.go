@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 // agedKey is a key of the given age in days, without a file.
@@ -19,13 +20,13 @@ func agedKey(t *testing.T, domain, selector string, age int, private crypto.Sign
 }
 
 func TestPickDomain(t *testing.T) {
-	s := &Store{entries: map[string]*entry{}}
+	s := &Store{entries: map[string]*entry{}, now: time.Now}
 	add := func(name string, subdomains, key bool, broken *Problem) {
 		e := &entry{spec: DomainSpec{Name: name, Subdomains: subdomains}, broken: broken}
 		if key {
 			e.keys = []*Key{agedKey(t, name, "s1", 0, rsa1024())}
 		}
-		e.choose()
+		e.choose(time.Now())
 		s.entries[name] = e
 	}
 	add("example.com", true, true, nil)
@@ -102,7 +103,7 @@ func TestChoose(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			for single, want := range map[bool]string{false: tc.want, true: tc.single} {
 				en := entry{spec: DomainSpec{Name: "d", Selectors: tc.listed, Single: single}, keys: tc.keys}
-				en.choose()
+				en.choose(time.Now())
 				var got []string
 				for _, k := range en.active {
 					got = append(got, k.Selector)
@@ -118,8 +119,8 @@ func TestChoose(t *testing.T) {
 // TestPickIsSafe: a caller that appends to what it got must not change the Store.
 func TestPickIsSafe(t *testing.T) {
 	en := &entry{spec: spec("d.example"), keys: []*Key{agedKey(t, "d.example", "s1", 0, rsa1024()), agedKey(t, "d.example", "e1", 0, edKey())}}
-	en.choose()
-	s := &Store{entries: map[string]*entry{"d.example": en}}
+	en.choose(time.Now())
+	s := &Store{entries: map[string]*entry{"d.example": en}, now: time.Now}
 	a, _, _ := s.Pick("d.example")
 	_ = append(a[:len(a):len(a)], a[0])
 	b, _, _ := s.Pick("d.example")

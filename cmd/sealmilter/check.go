@@ -9,6 +9,7 @@ import (
 	"github.com/sealmilter/sealmilter/internal/inspect"
 	"github.com/sealmilter/sealmilter/internal/plain"
 	"github.com/sealmilter/sealmilter/internal/problem"
+	"github.com/sealmilter/sealmilter/keys"
 )
 
 func newCheck() *cobra.Command {
@@ -62,9 +63,12 @@ func printChecked(out, stderr io.Writer, r *inspect.Checked, quiet bool) {
 	for _, k := range r.Keys {
 		state := "signs"
 		switch {
-		case k.Waits && !k.Signs:
+		case k.Signs:
+		case k.Waits:
 			state = "waits for the DNS"
-		case !k.Signs:
+		case k.State == keys.Retiring || k.State == keys.Retired:
+			state = string(k.State) + ", does not sign"
+		default:
 			state = "older, does not sign"
 		}
 		fmt.Fprintf(out, "# key %s._domainkey.%s: %s, %d bits, %s, proof: %s\n", plain.Text(k.Selector), plain.Text(k.Domain), k.Algorithm, k.Bits, state, plain.Text(k.Proof))

@@ -39,18 +39,13 @@ first and leaves out what is there already.`,
 			if err != nil {
 				return err
 			}
-			picked, sdid, err := store.Pick(domain)
+			picked, sdid, err := store.ToPublish(domain)
 			if errors.Is(err, keys.ErrNoKey) {
 				return problem.Fail("make them with: "+f.newKeyCommand(sdid), "there are no keys for %s", domain)
 			}
 			printKeyProblems(cmd.ErrOrStderr(), problems)
 			if err != nil {
 				return problem.ErrShown
-			}
-			for _, k := range store.Waiting() {
-				if k.Domain == sdid {
-					picked = append(picked, k)
-				}
 			}
 			relay := ""
 			if len(cfg.Egress) == 0 {

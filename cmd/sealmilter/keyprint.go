@@ -21,17 +21,41 @@ func writeKeyTable(w io.Writer, all []admin.Key, bad int) error {
 		return err
 	}
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "DOMAIN\tSELECTOR\tALGORITHM\tBITS\tMADE\tSIGNS\tPROOF\tFILE")
+	fmt.Fprintln(tw, "DOMAIN\tSELECTOR\tALGORITHM\tBITS\tMADE\tSIGNS\tDNS\tSTATE\tNEXT\tPROOF\tFILE")
 	for _, k := range all {
-		sign := "no"
-		if k.Signs {
-			sign = "yes"
-		} else if k.Waits {
-			sign = "waits for the DNS"
-		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", plain.Args([]any{k.Domain, k.Selector, k.Algorithm, k.Bits, k.Created, sign, k.Proof, k.Path})...)
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", plain.Args([]any{k.Domain, k.Selector, k.Algorithm, k.Bits, k.Created, yesNo(k.Signs), dnsWord(k), k.State,
+			nextWords(k), k.Proof, k.Path})...)
 	}
 	return tw.Flush()
+}
+
+func yesNo(yes bool) string {
+	if yes {
+		return "yes"
+	}
+	return "no"
+}
+
+// dnsWord is what the DNS has of a key.
+func dnsWord(k admin.Key) string {
+	switch {
+	case k.Alarm:
+		return "GONE"
+	case k.DNS == "":
+		return "-"
+	}
+	return k.DNS
+}
+
+// nextWords say what happens to a key next.
+func nextWords(k admin.Key) string {
+	switch {
+	case k.Next == "":
+		return "-"
+	case k.NextAt == nil:
+		return k.Next
+	}
+	return k.Next + " " + k.NextAt.Local().Format("2006-01-02 15:04")
 }
 
 func printKeyProblems(w io.Writer, problems []keys.Problem) {

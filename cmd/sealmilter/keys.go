@@ -18,11 +18,11 @@ import (
 func newKeys() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "keys",
-		Short: "make and list signing keys",
+		Short: "make, list, rotate and retire signing keys",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newKeysNew(), newKeysList(), newKeysShow())
+	cmd.AddCommand(newKeysNew(), newKeysList(), newKeysShow(), newKeysRotate(), newKeysRetire())
 	return cmd
 }
 
@@ -67,7 +67,7 @@ they sign when the DNS has shown their records (sign.require_published).`,
 				fmt.Fprintf(out, "made %s (%s, %d bits)\n", k.Path(), k.Algorithm(), k.Bits())
 			}
 			fmt.Fprintf(out, "next: publish the records that `sealmilter dns %s` prints, then reload the daemon\n", domain)
-			if made[0].Waits() {
+			if made[0].Life().Waits {
 				fmt.Fprintln(out, "there are older keys: those sign until the DNS shows the new ones, which the daemon looks for twice a minute")
 			}
 			return nil
@@ -93,18 +93,26 @@ func generateFailed(err error, dir string) error {
 func newKeysList() *cobra.Command {
 	var f keyFlags
 	var asJSON bool
+	var zone string
 	cmd := &cobra.Command{
 		Use:   "list [DOMAIN]",
 		Short: "list the keys of the configured domains and prove each",
-		Long: `Lists the keys of the domains in sign.domains, or of one domain. Each key signs
-a sample message, which a second DKIM implementation must verify.`,
+		Long: `Lists the keys of the domains in sign.domains, or of one domain: whether each
+signs, what the DNS has of it (shown, absent, or unknown where it did not answer),
+where it stands in its life (new, published, active, retiring, retired) and what
+happens to it next. Each key signs a sample message, which a second DKIM
+implementation must verify.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			store, problems, _, err := f.open(cmd, args)
+			store, problems, cfg, err := f.open(cmd, args)
 			if err != nil {
 				return err
 			}
-			all, failed := inspect.ProveKeys(store, admin.Sorted(store))
+			list := admin.Sorted(store)
+			all, failed := inspect.ProveKeys(cfg, store, list)
+			if err := inspect.InDNS(cmd.Context(), cfg, zone, list, all); err != nil {
+				return err
+			}
 			bad := countErrors(problems) + len(failed)
 			printKeyProblems(cmd.ErrOrStderr(), problems)
 			if asJSON {
@@ -122,6 +130,7 @@ a sample message, which a second DKIM implementation must verify.`,
 	}
 	f.add(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().StringVar(&zone, "zone", "", "ask this zone `file` in place of the DNS: NAME TYPE DATA lines")
 	return cmd
 }
 

@@ -97,6 +97,9 @@ func printStatus(w io.Writer, r *admin.Status) error {
 	for _, d := range r.Keyless {
 		plain.Line(w, "no key", d+": its mail goes out unsigned; sealmilter keys new "+d)
 	}
+	for _, d := range r.Unpublished {
+		plain.Line(w, "unpublished", d+": its mail goes out unsigned until the DNS has a record of it; sealmilter dns "+d)
+	}
 	for _, d := range r.Waiting {
 		plain.Line(w, "WAITS", d+": its mail gets a 451 until a key of it can be read")
 	}
@@ -105,15 +108,9 @@ func printStatus(w io.Writer, r *admin.Status) error {
 	}
 	fmt.Fprintln(w)
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "KEY\tALGORITHM\tSIGNS\tPROOF")
+	fmt.Fprintln(tw, "KEY\tALGORITHM\tSIGNS\tDNS\tSTATE\tNEXT\tPROOF")
 	for _, k := range r.Keys {
-		sign := "no"
-		if k.Signs {
-			sign = "yes"
-		} else if k.Waits {
-			sign = "waits for the DNS"
-		}
-		fmt.Fprintf(tw, "%s._domainkey.%s\t%s\t%s\t%s\n", plain.Args([]any{k.Selector, k.Domain, k.Algorithm, sign, k.Proof})...)
+		fmt.Fprintf(tw, "%s._domainkey.%s\t%s\t%s\t%s\t%s\t%s\t%s\n", plain.Args([]any{k.Selector, k.Domain, k.Algorithm, yesNo(k.Signs), dnsWord(k), k.State, nextWords(k), k.Proof})...)
 	}
 	if err := tw.Flush(); err != nil {
 		return err

@@ -29,6 +29,9 @@ type Status struct {
 	Listeners []string  `json:"listeners"`
 	Keys      []Key     `json:"keys"`
 	Keyless   []string  `json:"domains_without_key"`
+	// Unpublished are the domains whose mail goes out unsigned since the DNS lacks the
+	// records of all their keys.
+	Unpublished []string `json:"domains_unpublished"`
 	// Waiting are the domains whose keys are there and cannot be used: their mail
 	// gets a 451.
 	Waiting  []string          `json:"domains_waiting"`
@@ -37,10 +40,10 @@ type Status struct {
 	Counters map[string]float64 `json:"counters"`
 }
 
-// Healthy: what is in use is what was asked for, no mail waits for its key, and
-// every key proves itself.
+// Healthy: what is in use is what was asked for, no mail waits for its key, every
+// key proves itself, and the DNS still has the records that it has shown.
 func (s *Status) Healthy() bool {
-	return !s.Degraded && len(s.Waiting) == 0 && !slices.ContainsFunc(s.Keys, func(k Key) bool { return k.Proof != Proved && k.Proof != ProofPending })
+	return !s.Degraded && len(s.Waiting) == 0 && !slices.ContainsFunc(s.Keys, func(k Key) bool { return k.Alarm || k.Proof != Proved && k.Proof != ProofPending })
 }
 
 // Reload is the answer to POST /reload.

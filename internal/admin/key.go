@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sealmilter/sealmilter/internal/rotate"
 	"github.com/sealmilter/sealmilter/keys"
 )
 
@@ -24,8 +25,29 @@ type Key struct {
 	Created   string `json:"created"`
 	Path      string `json:"path"`
 	Signs     bool   `json:"signs"`
-	Waits     bool   `json:"waits_for_dns,omitempty"` // made beside others, and not seen in the DNS yet
+	Waits     bool   `json:"waits_for_dns,omitempty"` // it signs when the DNS has shown it
 	Proof     string `json:"proof,omitempty"`
+	// State is keys.State; Next says what happens to the key next, "" where nothing is to
+	// come, and NextAt when, where that is known.
+	State  keys.State `json:"state,omitempty"`
+	Next   string     `json:"next,omitempty"`
+	NextAt *time.Time `json:"next_at,omitempty"`
+	// DNS is "shown", "absent" or "unknown", and Asked when that was; "" where nobody asked.
+	DNS   string     `json:"dns,omitempty"`
+	Asked *time.Time `json:"dns_asked,omitempty"`
+	// Alarm: the DNS has shown the record of a key that signs, and does not any more.
+	Alarm bool `json:"alarm,omitempty"`
+}
+
+// Tell fills in where a key stands in its life.
+func (v *Key) Tell(now time.Time, k *keys.Key, set rotate.Settings) {
+	l := k.Life()
+	v.State = l.State(now)
+	v.Waits = v.State == keys.New && (l.Waits || !l.Absent.IsZero()) || v.State == keys.Published && !l.Activate.IsZero()
+	what, at := rotate.Outlook(now, set, k)
+	if v.Next = what; !at.IsZero() {
+		v.NextAt = &at
+	}
 }
 
 // Describe tells of keys what may be told.
@@ -34,7 +56,7 @@ func Describe(list []*keys.Key) []Key {
 	for _, k := range list {
 		out = append(out, Key{
 			Domain: k.Domain, Selector: k.Selector, Algorithm: k.Algorithm(), Bits: k.Bits(),
-			Created: k.Created().UTC().Format("2006-01-02"), Path: k.Path(), Waits: k.Waits(),
+			Created: k.Created().UTC().Format("2006-01-02"), Path: k.Path(),
 		})
 	}
 	return out
@@ -48,10 +70,4 @@ func Sorted(store *keys.Store) []*keys.Key {
 			strings.Compare(b.Algorithm(), a.Algorithm()))
 	})
 	return all
-}
-
-// Signs reports whether the key is among those that sign for its domain now.
-func Signs(store *keys.Store, key *keys.Key) bool {
-	picked, _, _ := store.Pick(key.Domain)
-	return slices.ContainsFunc(picked, func(k *keys.Key) bool { return k.Selector == key.Selector })
 }

@@ -54,17 +54,18 @@ var rooms = []room{
 	{"internal/authoritative", "auth/resolve internal/address internal/dnsclient", "os", "what servers show can be replayed from a table of them"},
 	{"internal/publisher", "auth/resolve internal/child internal/problem", "", "it puts a record into the DNS and does not know whose"},
 	{"internal/assemble", `internal/config keys policy auth auth/dkim auth/resolve milter internal/transaction internal/dnsclient internal/asuser
-		internal/problem`, "", "it makes the parts and starts none"},
+		internal/problem internal/rotate internal/authoritative internal/publisher keys/publish milter/witness`, "", "it makes the parts and starts none"},
 	{"internal/proof", "keys keys/publish auth/dkim auth/header internal/secondopinion", "", "a proof needs a key and nothing that runs"},
 	{"internal/mta", "internal/child internal/postfix milter/client", "", "it reads a host and judges nothing"},
 	{"internal/inspect", `auth/resolve internal/config internal/assemble internal/proof internal/admin internal/socket internal/problem internal/address
-		internal/asuser internal/doctor internal/doctor/words internal/filing internal/mta keys keys/publish`, "",
+		internal/asuser internal/doctor internal/doctor/words internal/filing internal/mta internal/rotate keys keys/publish`, "",
 		"it looks, and starts nothing"},
 	{"internal/explain", "internal/transaction internal/secondopinion internal/plain policy auth auth/dkim auth/header auth/resolve", "os",
 		"a report can be made again from the message's text and a zone"},
-	{"internal/admin", "internal/problem keys", "", "the answers of a daemon do not depend on how it runs"},
+	{"internal/rotate", "keys", "os net", "a plan can be made again from states, answers and the time"},
+	{"internal/admin", "internal/problem internal/rotate keys", "", "the answers of a daemon do not depend on how it runs"},
 	{"internal/service", `internal/config internal/assemble internal/admin internal/inspect internal/proof internal/dnsclient internal/socket
-		internal/telemetry internal/problem internal/observe internal/transaction internal/asuser milter auth keys keys/publish`, "", "nothing is decided in it"},
+		internal/telemetry internal/problem internal/observe internal/transaction internal/asuser internal/rotate milter auth auth/resolve keys keys/publish`, "", "nothing is decided in it"},
 
 	{"internal/setup", `internal/admin internal/config internal/config/edit internal/assemble internal/inspect internal/proof internal/postfix internal/sendmail
 		internal/filing internal/socket internal/asuser internal/child internal/mta internal/secondopinion internal/problem internal/plain internal/wholefile
@@ -85,7 +86,7 @@ var rooms = []room{
 		"plumbing knows nothing of the rooms"},
 
 	{"cmd/sealmilter", `auth auth/resolve internal/admin internal/assemble internal/asuser internal/config internal/demo internal/doctor
-		internal/explain internal/inspect internal/manpage internal/mta internal/plain internal/problem internal/service
+		internal/explain internal/inspect internal/manpage internal/mta internal/plain internal/problem internal/rotate internal/service
 		internal/setup keys keys/publish milter policy/tree`, "", "the front door says what it opens"},
 }
 

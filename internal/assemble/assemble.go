@@ -20,6 +20,7 @@ import (
 	"github.com/sealmilter/sealmilter/internal/transaction"
 	"github.com/sealmilter/sealmilter/keys"
 	"github.com/sealmilter/sealmilter/milter"
+	"github.com/sealmilter/sealmilter/milter/witness"
 )
 
 // Parts are what a Setup needs beside the configuration.
@@ -76,7 +77,8 @@ func Setup(cfg *config.Config, p Parts) *transaction.Setup {
 			HeaderFields: cfg.Limits.HeaderFields,
 			HeaderMemory: int(cfg.Limits.HeaderMemory),
 		},
-		Observer: p.Observer,
+		Observer:   p.Observer,
+		TrialField: witness.Field,
 	}
 	for _, t := range cfg.Verify.TrustedAuthservIDs {
 		set.TrustedIDs = append(set.TrustedIDs, transaction.TrustedID{ID: t.ID, Networks: t.Networks})

@@ -14,6 +14,7 @@ func (d *decoder) check(c *Config) {
 	d.checkListen(c)
 	d.checkNetworks(c)
 	d.checkSign(c)
+	d.checkRotate(c)
 	d.checkVerify(c)
 	d.checkLimits(c)
 	d.checkPolicy(c)

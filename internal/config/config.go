@@ -85,7 +85,23 @@ type Sign struct {
 	RSA              string      `yaml:"rsa" words:"auto go openssl"`
 	DomainsFrom      DomainsFrom `yaml:"domains_from"`
 	Senders          Tree        `yaml:"senders" shape:"map"`
-	Rotate           Tree        `yaml:"rotate" shape:"map"`
+	Rotate           Rotate      `yaml:"rotate"`
+	// Role: a master makes keys and writes down their lives, a follower takes both from the folder.
+	Role string `yaml:"role" words:"master follower"`
+	// PublishedVia are asked for the records of keys; none: the domains' own name servers.
+	PublishedVia []netip.AddrPort `yaml:"published_via"`
+}
+
+// Rotate is how keys follow each other, and who publishes their records.
+type Rotate struct {
+	Every    time.Duration    `yaml:"every,omitempty" min:"24h" max:"43800h"` // 0: when somebody says so
+	Overlap  time.Duration    `yaml:"overlap" min:"0s" max:"8760h"`           // how long the record of a key stays that signs no more
+	Delay    time.Duration    `yaml:"delay" min:"0s" max:"168h"`              // from the record's being seen to its key's taking over
+	Turns    []string         `yaml:"turns,omitempty,flow" check:"domain"`    // two selectors in turn, see `dns --cname-to`
+	Publish  string           `yaml:"publish" words:"none rfc2136 hook"`
+	Server   []netip.AddrPort `yaml:"server,omitempty,flow" single:""` // of rfc2136, one after the other
+	TSIGFile string           `yaml:"tsig_file,omitempty" check:"path"`
+	Hook     string           `yaml:"hook,omitempty" check:"path"`
 }
 
 // ViaSES reports whether mail leaves through Amazon SES.

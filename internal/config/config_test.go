@@ -85,8 +85,10 @@ sign:
   via: ses
   rsa: openssl
   domains_from: {driver: mysql, dsn_file: /etc/dsn, query: "select name from d", refresh: 5m}
-  senders: {kim: ["*@example.com"]}
-  rotate: {every: 90d, "quoted": "yes", none: null, nested: [{a: [1, true, "#x"]}, "multi\nline"]}
+  senders: {kim: ["*@example.com"], "quoted": "yes", none: null, nested: [{a: [1, true, "#x"]}, "multi\nline"]}
+  rotate: {every: 90d, overlap: 3d, delay: 1m, turns: [s1, s2], publish: rfc2136, server: 192.0.2.53, tsig_file: /etc/tsig}
+  role: follower
+  published_via: [192.0.2.54]
 verify:
   spf: false
   arc: true
@@ -139,7 +141,7 @@ func TestFull(t *testing.T) {
 		"trusted":  {c.Verify.TrustedAuthservIDs, []TrustedID{{"mx.example.net", nets}}},
 		"limits":   {c.Limits, Limits{65536, 1 << 20, 200, 16 << 20, 3, 50, 20 * time.Second, 10, 0, 128 << 10, time.Hour, 5 * time.Second, 5 * time.Second}},
 		"metrics":  {c.Metrics.Listen, ":8890"},
-		"unbuilt": {strings.Join(c.Unbuilt(), ", "), "sign.rsa: openssl, sign.domains_from, sign.senders, sign.rotate, verify.arc, verify.dnsbl, " +
+		"unbuilt": {strings.Join(c.Unbuilt(), ", "), "sign.rsa: openssl, sign.domains_from, sign.senders, verify.arc, verify.dnsbl, " +
 			"arc.seal, forwarders, reports, policy.rules: arc (always none), policy.rules: dnsbl (always empty)"},
 	} {
 		if !reflect.DeepEqual(r.got, r.want) {

@@ -44,7 +44,9 @@ func defaults() *Config {
 			Via:      "direct",
 			RSA:      "auto",
 			Senders:  emptyTree(tree.Map),
-			Rotate:   emptyTree(tree.Map),
+			// RFC 6376 §3.6.1's keys stay for as long as mail may be under way: queues give up after 5 days.
+			Rotate: Rotate{Overlap: 7 * 24 * time.Hour, Delay: 5 * time.Minute, Publish: "none"},
+			Role:   "master",
 		},
 		Verify: Verify{SPF: true, DKIM: true, DMARC: true, IPRev: true},
 		Policy: Policy{

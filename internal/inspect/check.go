@@ -3,8 +3,10 @@ package inspect
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/sealmilter/sealmilter/internal/admin"
+	"github.com/sealmilter/sealmilter/internal/assemble"
 	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/problem"
 	"github.com/sealmilter/sealmilter/internal/proof"
@@ -47,7 +49,10 @@ func Check(path string, keyHint func(command string) string) *Checked {
 	}
 	list := admin.Sorted(store)
 	var failed []problem.Problem
-	r.Keys, failed = ProveKeys(store, list)
+	r.Keys, failed = ProveKeys(cfg, store, list)
+	if err := publishes(cfg); err != nil {
+		r.add(problem.Problem{Severity: problem.Fault, Place: path, Message: "sign.rotate.publish: " + err.Error(), Hint: problem.Hint(err)})
+	}
 	r.add(failed...)
 	r.askDaemon(path, cfg.Admin.Addr)
 	return r
@@ -70,10 +75,12 @@ func (r *Checked) askDaemon(path, socket string) {
 }
 
 // ProveKeys describes keys and has each prove itself.
-func ProveKeys(store *keys.Store, list []*keys.Key) (all []admin.Key, failed []problem.Problem) {
+func ProveKeys(cfg *config.Config, store *keys.Store, list []*keys.Key) (all []admin.Key, failed []problem.Problem) {
 	all = admin.Describe(list)
+	now := time.Now()
 	for i, k := range list {
-		all[i].Signs, all[i].Proof = admin.Signs(store, k), admin.Proved
+		all[i].Signs, all[i].Proof = store.Signs(k), admin.Proved
+		all[i].Tell(now, k, assemble.Rotation(cfg, k.Domain))
 		if err := proof.Key(k); err != nil {
 			all[i].Proof = err.Error()
 			failed = append(failed, problem.Problem{Severity: problem.Fault, Place: k.Path(), Message: err.Error(), Hint: "make another: sealmilter keys new " + k.Domain})

@@ -34,6 +34,9 @@ func runningDaemon(ctx context.Context, socket, domain string) []doctor.Finding 
 	case slices.Contains(s.Keyless, domain):
 		f.Level, f.Subject, f.Message = doctor.Fail, domain, words.Say("the running daemon has no key for it: its mail goes out unsigned")
 		f.Want, f.Paste, f.Who = words.Say("a key, and that it is read"), words.Data("sealmilter reload"), doctor.You
+	case slices.Contains(s.Unpublished, domain):
+		f.Level, f.Subject, f.Message = doctor.Fail, domain, words.Say("the running daemon does not sign its mail: the DNS lacks the records of its keys")
+		f.Want, f.Paste, f.Who = words.Say("the records in the DNS; the daemon looks for them twice a minute"), words.Data("sealmilter dns "+domain), doctor.Zone
 	case s.Degraded:
 		f.Level, f.Subject, f.Message = doctor.Fail, s.Config, words.Say("is bad, and the daemon runs with what worked before")
 		f.Want, f.Paste, f.Who = words.Say("a file that can be used"), words.Data("sealmilter check; sealmilter reload"), doctor.You

@@ -206,7 +206,7 @@ func mtaWord(cfg *config.Config) string {
 func loadKeys(cfg *config.Config, d *doctor.Domain) []doctor.Finding {
 	var all []doctor.Finding
 	store, problems := Keys(cfg)
-	picked, sdid, err := store.Pick(d.Name)
+	picked, sdid, err := store.ToPublish(d.Name)
 	if errors.Is(err, keys.ErrNotListed) {
 		all = append(all, doctor.Finding{Level: doctor.Fail, Check: "config", Subject: d.Name, Who: doctor.You,
 			Message: words.Say("is not in sign.domains, so that its mail is not signed"), Want: words.Say("the domain in sign.domains of milter.yaml, which set-up puts there"),
@@ -214,7 +214,7 @@ func loadKeys(cfg *config.Config, d *doctor.Domain) []doctor.Finding {
 		alone := *cfg
 		alone.Sign.Domains = []config.SignDomain{{Name: d.Name, Subdomains: true}}
 		store, problems = Keys(&alone)
-		picked, sdid, err = store.Pick(d.Name)
+		picked, sdid, err = store.ToPublish(d.Name)
 	}
 	if sdid != "" {
 		d.SDID = sdid

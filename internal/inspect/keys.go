@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/user"
 	"strconv"
+	"time"
 
 	"github.com/sealmilter/sealmilter/internal/admin"
 	"github.com/sealmilter/sealmilter/internal/assemble"
@@ -37,6 +38,24 @@ func Keys(cfg *config.Config) (*keys.Store, []keys.Problem) {
 		}
 	}
 	return assemble.Keys(cfg, nil)
+}
+
+// publishes says why the daemon cannot put records into the DNS although it should: root
+// looks with the rights of the daemon's user.
+func publishes(cfg *config.Config) (err error) {
+	look := func() error {
+		_, err := assemble.Publisher(cfg, time.Now)
+		return err
+	}
+	if os.Geteuid() != 0 {
+		return look()
+	}
+	if uid, gid := daemonUser(cfg.Admin.Addr); uid > 0 {
+		if as := asuser.As(uid, gid, func() error { err = look(); return nil }); as == nil {
+			return err
+		}
+	}
+	return look()
 }
 
 // MadeForNobody warns of keys that root has made in a folder of its own, where the

@@ -62,8 +62,11 @@ func (l *Log) Decided(d *transaction.Decision) {
 			slog.String("iprev", iprevWord(r)),
 		)
 	}
+	attrs = append(attrs, slog.String("signed", strings.Join(d.Signed, ",")))
+	if d.Unsigned.Why != "" && d.Err == nil {
+		attrs = append(attrs, slog.String("unsigned", string(d.Unsigned.Why)))
+	}
 	l.log.LogAttrs(context.Background(), level, "message", append(attrs,
-		slog.String("signed", strings.Join(d.Signed, ",")),
 		slog.String("action", string(d.Action())),
 		slog.String("rule", d.Verdict.Rule),
 		slog.String("reason", reason),

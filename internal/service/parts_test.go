@@ -23,6 +23,9 @@ func newClock() *clock {
 }
 
 func (c *clock) after(d time.Duration) <-chan time.Time {
+	if d == lifeEvery || d >= folderEvery && d < folderEvery+time.Second { // what keys wait for is no part of these tests
+		return nil
+	}
 	c.asked <- d
 	return c.ring
 }

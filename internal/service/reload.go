@@ -23,6 +23,10 @@ func (s *service) use(r *running, problems config.Problems) []problem.Problem {
 		s.log.Log(context.Background(), level, "key: "+p.Message, "path", p.Path, "domain", p.Domain, "hint", p.Hint)
 	}
 	trouble := inspect.Problems(problems, r.trouble)
+	if r.mute != nil {
+		s.log.Error("nothing is published: the records of keys wait", "err", r.mute, "hint", problem.Hint(r.mute))
+		trouble = append(trouble, problem.Problem{Severity: problem.Fault, Place: "sign.rotate.publish", Message: r.mute.Error(), Hint: problem.Hint(r.mute)})
+	}
 	s.state.problems(trouble)
 	s.state.runs(r)
 	return trouble
@@ -38,7 +42,7 @@ func (s *service) reload() admin.Reload {
 		s.log.Error("reload failed: the old configuration stays", "config", s.Config)
 		return s.reloadFailed(inspect.Problems(problems, nil))
 	}
-	r, err := build(loaded.Config, s.now, s.log, s.metrics, s.observer)
+	r, err := build(loaded.Config, s.now, s.log, s.metrics, s.observer, s.Now)
 	if err != nil {
 		s.log.Error("reload failed: the old configuration stays", "config", s.Config, "err", err)
 		return s.reloadFailed(append(inspect.Problems(problems, nil), problem.Problem{Severity: problem.Fault, Place: s.Config, Message: err.Error()}))
@@ -60,13 +64,13 @@ func (s *service) reload() admin.Reload {
 	s.metrics.ConfigLoaded(true)
 	s.keep(loaded.Data)
 	s.log.Info("reloaded", "config", s.Config, "keys", len(r.store.All()))
-	_, waiting := withoutKey(r.store)
+	_, _, waiting := withoutKey(r.store)
 	return admin.Reload{OK: true, Waiting: waiting, Problems: trouble}
 }
 
 // rekey reads the keys again, with the configuration that is in use.
 func (s *service) rekey() {
-	r, err := build(s.now.cfg, s.now, s.log, s.metrics, s.observer)
+	r, err := build(s.now.cfg, s.now, s.log, s.metrics, s.observer, s.Now)
 	if err != nil {
 		s.log.Error("keys cannot be read again: the old ones stay in use", "err", err)
 		return

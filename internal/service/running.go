@@ -1,13 +1,17 @@
 package service
 
 import (
+	"context"
 	"log/slog"
 	"reflect"
+	"slices"
+	"time"
 
 	"github.com/sealmilter/sealmilter/internal/assemble"
 	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/dnsclient"
 	"github.com/sealmilter/sealmilter/internal/problem"
+	"github.com/sealmilter/sealmilter/internal/rotate"
 	"github.com/sealmilter/sealmilter/internal/telemetry"
 	"github.com/sealmilter/sealmilter/internal/transaction"
 	"github.com/sealmilter/sealmilter/keys"
@@ -24,11 +28,19 @@ type running struct {
 	trouble  []keys.Problem
 	resolver *dnsclient.Client
 	setup    *transaction.Setup
+	sight    *assemble.Sight
+	mark     uint64 // of the key folder, from before its keys were read
+	// publisher puts the record of a key into the DNS, or empties it; nil: nobody does.
+	publisher func(ctx context.Context, k *keys.Key, withdraw bool) error
+	mute      error // why nobody does although somebody should
 }
+
+// rotation is what rotate has to know of a domain.
+func (r *running) rotation(domain string) rotate.Settings { return assemble.Rotation(r.cfg, domain) }
 
 // build makes what cfg describes. It touches nothing of prev, which is in use
 // and nil at the start.
-func build(cfg *config.Config, prev *running, log *slog.Logger, m *telemetry.Metrics, o transaction.Observer) (*running, error) {
+func build(cfg *config.Config, prev *running, log *slog.Logger, m *telemetry.Metrics, o transaction.Observer, now func() time.Time) (*running, error) {
 	r := &running{cfg: cfg}
 	var used *keys.Store
 	// A resolver that is replaced is not closed: a client may keep a transaction
@@ -39,6 +51,9 @@ func build(cfg *config.Config, prev *running, log *slog.Logger, m *telemetry.Met
 		used = prev.store
 		if reflect.DeepEqual(prev.cfg.DNS, cfg.DNS) {
 			r.resolver = prev.resolver
+			if slices.Equal(prev.cfg.Sign.PublishedVia, cfg.Sign.PublishedVia) {
+				r.sight = prev.sight
+			}
 		}
 	}
 	if r.resolver == nil {
@@ -47,9 +62,18 @@ func build(cfg *config.Config, prev *running, log *slog.Logger, m *telemetry.Met
 			return nil, err
 		}
 	}
+	r.publisher, r.mute = assemble.Publisher(cfg, now)
+	if r.sight == nil {
+		var err error
+		if r.sight, err = assemble.NewSight(cfg, r.resolver); err != nil {
+			return nil, err
+		}
+	}
+	r.mark = folderMark(context.Background(), cfg.Sign.Keys)
 	if r.store, r.trouble = assemble.Keys(cfg, used); r.store == nil {
 		return nil, problem.Fail("", "%s: %s", r.trouble[0].Path, r.trouble[0].Message)
 	}
+	r.store = r.store.At(now)
 	r.setup = assemble.Setup(cfg, assemble.Parts{Keys: r.store, Resolver: r.resolver, Log: log, Observer: o})
 	return r, nil
 }

@@ -85,12 +85,12 @@ func Run(ctx context.Context, o Options) error {
 	s.observe()
 	s.logProblems(problems)
 	s.state = newState(o, s.metrics.Snapshot)
-	r, err := build(loaded.Config, nil, s.log, s.metrics, s.observer)
+	r, err := build(loaded.Config, nil, s.log, s.metrics, s.observer, s.Now)
 	if err != nil {
 		return err
 	}
 	// Closed when all that may ask it has ended.
-	defer func() { s.now.resolver.Close() }()
+	defer func() { s.now.resolver.Close(); s.now.sight.Close() }()
 	r.path, r.degraded = loaded.Path, loaded.Degraded
 	s.use(r, problems)
 
@@ -144,7 +144,7 @@ func (s *service) startParts(r *running) error {
 	if err != nil {
 		return err
 	}
-	list := append(s.observing, m, s.adminPart(r.cfg.Admin), s.provingPart(), s.publicationPart(), s.watchdogPart())
+	list := append(s.observing, m, s.adminPart(r.cfg.Admin), s.provingPart(), s.lifePart(), s.folderPart(), s.watchdogPart())
 	for i := range s.Extra {
 		list = append(list, &s.Extra[i])
 	}

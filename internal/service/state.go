@@ -11,6 +11,7 @@ import (
 
 	"github.com/sealmilter/sealmilter/internal/admin"
 	"github.com/sealmilter/sealmilter/internal/problem"
+	"github.com/sealmilter/sealmilter/internal/rotate"
 	"github.com/sealmilter/sealmilter/keys"
 )
 
@@ -20,9 +21,11 @@ type state struct {
 	now      func() time.Time
 	counters func() map[string]float64
 
-	mu     sync.Mutex
-	report admin.Status
-	proofs map[string]string // by path of the key
+	mu      sync.Mutex
+	report  admin.Status
+	running *running
+	proofs  map[string]string // by path of the key
+	seen    map[string]seen   // by name of the record
 
 	// reloads reach the goroutine that serves the signals; stopping ends the wait.
 	reloads  chan chan admin.Reload
@@ -34,8 +37,8 @@ func newState(o Options, counters func() map[string]float64) *state {
 	return &state{
 		now: o.Now, counters: counters,
 		report: admin.Status{Version: o.Version, PID: os.Getpid(), Started: o.Now(), Config: o.Config,
-			Listeners: []string{}, Keys: []admin.Key{}, Keyless: []string{}, Waiting: []string{}, Problems: []problem.Problem{}},
-		proofs:  map[string]string{},
+			Listeners: []string{}, Keys: []admin.Key{}, Keyless: []string{}, Unpublished: []string{}, Waiting: []string{}, Problems: []problem.Problem{}},
+		proofs: map[string]string{}, seen: map[string]seen{},
 		reloads: make(chan chan admin.Reload), rekeys: make(chan struct{}), stopping: make(chan struct{}),
 	}
 }
@@ -47,28 +50,44 @@ func (s *state) runs(r *running) {
 	p := &s.report
 	p.AuthservID, p.Running, p.Degraded, p.Loaded = r.cfg.AuthservID, r.path, r.degraded, s.now()
 	p.Keys = admin.Describe(r.store.All())
-	for i, k := range r.store.All() {
-		p.Keys[i].Signs = admin.Signs(r.store, k)
+	s.running = r
+	paths, names := map[string]bool{}, map[string]bool{}
+	for _, k := range r.store.All() {
+		paths[k.Path()], names[k.Name()] = true, true
 	}
-	p.Keyless, p.Waiting = withoutKey(r.store)
-	maps.DeleteFunc(s.proofs, func(path, _ string) bool { // of keys that are gone
-		return !slices.ContainsFunc(p.Keys, func(k admin.Key) bool { return k.Path == path })
-	})
+	maps.DeleteFunc(s.proofs, func(path, _ string) bool { return !paths[path] }) // of keys that are gone
+	maps.DeleteFunc(s.seen, func(name string, _ seen) bool { return !names[name] })
 }
 
-// withoutKey lists the domains whose mail goes out unsigned, since there is no key,
-// and those whose mail waits, since none can be used.
-func withoutKey(store *keys.Store) (none, waiting []string) {
-	none, waiting = []string{}, []string{}
+// withoutKey lists the domains whose mail goes out unsigned, since there is no key, or
+// since none is published, and those whose mail waits, since none can be used.
+func withoutKey(store *keys.Store) (none, unpublished, waiting []string) {
+	none, unpublished, waiting = []string{}, []string{}, []string{}
 	for _, d := range store.Domains() {
 		switch _, _, err := store.Pick(d); {
 		case errors.Is(err, keys.ErrBroken):
 			waiting = append(waiting, d)
+		case errors.Is(err, keys.ErrUnpublished):
+			unpublished = append(unpublished, d)
 		case err != nil:
 			none = append(none, d)
 		}
 	}
-	return none, waiting
+	return none, unpublished, waiting
+}
+
+// seen is what the DNS answered last about the record of a key.
+type seen struct {
+	answer rotate.Answer
+	at     time.Time
+	alarm  bool
+}
+
+// saw notes what the DNS answered.
+func (s *state) saw(k *keys.Key, a rotate.Answer, alarm bool, at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen[k.Name()] = seen{a, at, alarm}
 }
 
 // failed notes that a reload changed nothing.
@@ -110,9 +129,20 @@ func (s *state) Status() admin.Status {
 	r.Uptime = int64(s.now().Sub(r.Started) / time.Second)
 	r.Counters = counters
 	r.Keys = slices.Clone(r.Keys)
-	for i := range r.Keys {
-		if r.Keys[i].Proof = s.proofs[r.Keys[i].Path]; r.Keys[i].Proof == "" {
-			r.Keys[i].Proof = admin.ProofPending
+	if s.running == nil {
+		return r
+	}
+	now, store := s.now(), s.running.store
+	r.Keyless, r.Unpublished, r.Waiting = withoutKey(store)
+	for i, k := range store.All() {
+		v := &r.Keys[i]
+		if v.Proof = s.proofs[v.Path]; v.Proof == "" {
+			v.Proof = admin.ProofPending
+		}
+		v.Signs = store.Signs(k)
+		v.Tell(now, k, s.running.rotation(k.Domain))
+		if at, ok := s.seen[k.Name()]; ok {
+			v.DNS, v.Asked, v.Alarm = at.answer.Word(), &at.at, at.alarm
 		}
 	}
 	return r

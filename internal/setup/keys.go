@@ -63,7 +63,7 @@ func (c Common) records(ctx context.Context, cfg *config.Config, store *keys.Sto
 		defer closeResolver()
 	}
 	for _, d := range c.Domains {
-		picked, sdid, unknown := store.Pick(d)
+		picked, sdid, unknown := store.ToPublish(d)
 		if unknown != nil {
 			continue
 		}
@@ -76,6 +76,9 @@ func (c Common) records(ctx context.Context, cfg *config.Config, store *keys.Sto
 		if len(there) > 0 {
 			c.say("published already: %s", strings.Join(there, ", "))
 		}
+	}
+	if cfg.Sign.RequirePublished {
+		c.say("Mail is signed as soon as the DNS shows a key's record: the daemon looks twice a minute, and sends unsigned until then.")
 	}
 	c.say("The records again, in other forms: sealmilter dns %s --format bind|route53", c.Domains[0])
 }

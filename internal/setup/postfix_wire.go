@@ -56,7 +56,7 @@ func (s *Postfix) proveWired(ctx context.Context, want postfix.Want, store *keys
 	h := s.inst.Host
 	p := newProof(h)
 	p.domain, p.id = s.Domains[0], s.conf.cfg.AuthservID
-	p.signing, _, _ = store.Pick(p.domain)
+	p.signing, _, _ = store.PickTrial(p.domain)
 	p.alone = len(h.OtherMilters(s.conf.milter)) == 0
 	w, forget, err := p.listen()
 	if err != nil {

@@ -59,7 +59,7 @@ func selfTest(ctx context.Context, mta mtaSide, store *keys.Store, domains []str
 
 func selfTestOnce(ctx context.Context, mta mtaSide, store *keys.Store, domains []string) error {
 	for _, d := range domains {
-		signing, _, err := store.Pick(d)
+		signing, _, err := store.PickTrial(d)
 		if err != nil {
 			return err
 		}

@@ -82,7 +82,7 @@ func (s *Sendmail) prove(ctx context.Context, text string, store *keys.Store) er
 		if err != nil {
 			return err
 		}
-		signing, _, err := store.Pick(d)
+		signing, _, err := store.PickTrial(d)
 		if err == nil {
 			err = provesItself(raw, signing)
 		}

@@ -80,6 +80,7 @@ const (
 	OverLimit      Why = "over_limit" // docs/decisions/0004
 	NoAuthorDomain Why = "no_author_domain"
 	NoKey          Why = "no_key"
+	Unpublished    Why = "unpublished" // the DNS lacks the records of all its keys
 	NotListed      Why = "not_listed"
 	SignError      Why = "error" // it is kept back, and not sent unsigned
 )

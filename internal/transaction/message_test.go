@@ -121,7 +121,8 @@ func TestWhyUnsigned(t *testing.T) {
 
 type broken struct{ err error }
 
-func (b broken) Pick(string) ([]*keys.Key, string, error) { return nil, "", b.err }
+func (b broken) PickTrial(string) ([]*keys.Key, string, error) { return nil, "", b.err }
+func (b broken) Pick(string) ([]*keys.Key, string, error)      { return nil, "", b.err }
 
 // TestObserverCannotSpoilAMessage: whatever it does, the decision stands.
 func TestObserverCannotSpoilAMessage(t *testing.T) {

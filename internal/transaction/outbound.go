@@ -61,15 +61,18 @@ func (m *Message) startSeal() *seal {
 	if len(domains) == 0 {
 		return s.not(Unsigned{Why: NotListed, Text: "no author domain: readers differ about the address in the From field"})
 	}
-	picked, sdid, err := m.set.pick(domains)
+	picked, sdid, err := m.set.pick(domains, kept.Count(m.set.TrialField) > 0)
 	switch {
 	case errors.Is(err, keys.ErrBroken):
 		s.err = fmt.Errorf("%w%s", err, whatToDo(err))
 		return s
 	case err != nil:
 		u := Unsigned{Why: NotListed, Text: err.Error() + whatToDo(err)}
-		if errors.Is(err, keys.ErrNoKey) {
+		switch {
+		case errors.Is(err, keys.ErrNoKey):
 			u.Why, u.Warn = NoKey, true
+		case errors.Is(err, keys.ErrUnpublished):
+			u.Why, u.Warn = Unpublished, true
 		}
 		return s.not(u)
 	}

@@ -26,6 +26,8 @@ type Setup struct {
 	Policy     Decider
 	Limits     Limits
 	Observer   Observer // nil: nobody is told
+	// TrialField is in messages of ours with which set-up proves itself.
+	TrialField string
 }
 
 // TrustedID lets Authentication-Results of ID stay when they come from
@@ -55,6 +57,8 @@ type KeyStore interface {
 	// Pick returns the signing keys, the RSA key first, and the Signing Domain
 	// Identifier. Errors: see package keys.
 	Pick(authorDomain string) ([]*keys.Key, string, error)
+	// PickTrial is Pick that does not mind the DNS.
+	PickTrial(authorDomain string) ([]*keys.Key, string, error)
 }
 
 // Decider decides about a message: *policy.Policy.

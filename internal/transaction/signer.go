@@ -14,11 +14,17 @@ import (
 // (Sendmail), and trace fields, which RFC 6376 §5.4.1 advises against.
 var neverSigned = []string{"Bcc", "Return-Path", "Content-Length", "Full-Name", "Received", "Authentication-Results"}
 
-// pick returns the keys of the first of the domains that has some.
-func (set *Setup) pick(domains []string) ([]*keys.Key, string, error) {
+// pick returns the keys of the first of the domains that has some. A trial shows that
+// signing works before anything is in the DNS; it harms nobody, since a signature
+// without a record is as good as none (RFC 6376 §6.1.2).
+func (set *Setup) pick(domains []string, trial bool) ([]*keys.Key, string, error) {
+	pick := set.Keys.Pick
+	if trial {
+		pick = set.Keys.PickTrial
+	}
 	var first error
 	for _, d := range domains {
-		picked, sdid, err := set.Keys.Pick(d)
+		picked, sdid, err := pick(d)
 		if err == nil {
 			return picked, sdid, nil
 		}

@@ -60,6 +60,12 @@ func Record(k *keys.Key) string {
 	return ""
 }
 
+// Revoked is the record of a key that is not to be believed any more (RFC 6376 §3.6.1).
+func Revoked(k *keys.Key) string {
+	record, _, _ := strings.Cut(Record(k), "p=")
+	return record + "p="
+}
+
 // Publication is what the owner of a domain has to put into the DNS.
 type Publication struct {
 	Domain string

@@ -34,5 +34,9 @@ var koreanKeys = map[string]string{
 	"RSA key of %s bits: verifiers need not accept more than %s (RFC 8301 section 3.2)":         "%s비트 RSA 키입니다. 수신 측은 %s비트가 넘는 키를 받아들이지 않아도 됩니다(RFC 8301 3.2절)",
 	"the file must hold the one private key; its public half goes into the DNS: %s":             "파일에는 개인 키 하나만 있어야 합니다. 공개 키는 DNS에 등록합니다: %s",
 	"restore the file from a copy, or make new keys: %s":                                        "사본에서 파일을 되살리거나 키를 새로 만드십시오: %s",
+	"all keys are retired: the mail of %s goes out unsigned":                                    "모든 키의 사용이 끝났습니다. %s의 메일이 서명 없이 나갑니다",
+	"cannot be used: %s; the key signs when the DNS shows its record":                           "쓸 수 없는 파일입니다: %s. DNS에서 레코드가 확인되면 이 키로 서명합니다",
+	"cannot be used: %s; what was read earlier counts until the daemon restarts":                "쓸 수 없는 파일입니다: %s. 데몬을 다시 시작할 때까지는 전에 읽은 내용을 따릅니다",
+	"the daemon writes it anew then":                                                            "그때 데몬이 파일을 새로 씁니다",
 	"run it as root (sudo)":                                                                     "root로 실행하십시오(sudo)",
 }
