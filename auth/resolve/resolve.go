@@ -55,6 +55,14 @@ func For(r Resolver, ip netip.Addr) Resolver {
 	return r
 }
 
+// Aliaser is a Resolver that can be asked for an alias itself, which its other
+// look-ups follow.
+type Aliaser interface {
+	Resolver
+	// LookupCNAME returns the target that stands at name, without a trailing dot.
+	LookupCNAME(ctx context.Context, name string) (Answer[string], error)
+}
+
 // Answer is a positive answer.
 type Answer[T any] struct {
 	Records []T

@@ -292,6 +292,16 @@ func (z *Zone) LookupPTR(ctx context.Context, ip netip.Addr) (Answer[string], er
 	return a, err
 }
 
+// LookupCNAME implements Aliaser.
+func (z *Zone) LookupCNAME(ctx context.Context, name string) (Answer[string], error) {
+	r, err := z.lookup(ctx, name, "CNAME")
+	a := Answer[string]{TTL: zoneTTL, Secure: z.Secure}
+	for _, s := range r {
+		a.Records = append(a.Records, strings.TrimSuffix(s, "."))
+	}
+	return a, err
+}
+
 // ReverseName is the name under which ip's PTR record stands
 // (RFC 1035 §3.5, RFC 3596 §2.5), without a trailing dot.
 func ReverseName(ip netip.Addr) string {

@@ -211,6 +211,14 @@ func TestZoneAlias(t *testing.T) {
 	if asked := z.Asked(); len(asked) != 0 {
 		t.Errorf("counted as questions: %q", asked)
 	}
+	if a, err := z.LookupCNAME(t.Context(), "x.many.example."); err != nil || !slices.Equal(a.Records, []string{"Other.Example"}) {
+		t.Errorf("%q, %v", a.Records, err)
+	}
+	for name, want := range map[string]error{"mail.good.example": ErrNoData, "nothing.example": ErrNXDomain, "broken.example": ErrTemporary} {
+		if _, err := z.LookupCNAME(t.Context(), name); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", name, err, want)
+		}
+	}
 }
 
 func TestZoneMistakes(t *testing.T) {

@@ -114,6 +114,7 @@ type view struct {
 var (
 	_ resolve.Resolver = (*Client)(nil)
 	_ resolve.Sharer   = (*Client)(nil)
+	_ resolve.Aliaser  = (*Client)(nil)
 )
 
 // For implements resolve.Sharer: a client is the /24 or, with IPv6, the /48 of
@@ -202,6 +203,11 @@ func (v view) LookupPTR(ctx context.Context, ip netip.Addr) (resolve.Answer[stri
 		return resolve.Answer[string]{}, &resolve.Error{Type: "PTR", Name: ip.String(), Err: resolve.ErrNXDomain}
 	}
 	return lookup(ctx, v, resolve.ReverseName(ip), dns.TypePTR, readPTR)
+}
+
+// LookupCNAME implements resolve.Aliaser.
+func (v view) LookupCNAME(ctx context.Context, name string) (resolve.Answer[string], error) {
+	return lookup(ctx, v, name, dns.TypeCNAME, readCNAME)
 }
 
 // lookup answers from the cache or asks; read makes a T of a record, or says

@@ -65,6 +65,14 @@ func readMX(rr dns.RR) (resolve.MX, bool) {
 	return resolve.MX{Preference: m.Preference, Host: host}, ok
 }
 
+func readCNAME(rr dns.RR) (string, bool) {
+	c, ok := rr.(*dns.CNAME)
+	if !ok {
+		return "", false
+	}
+	return rawName(c.Target)
+}
+
 // readPTR passes over the root, which is no host's name.
 func readPTR(rr dns.RR) (string, bool) {
 	p, ok := rr.(*dns.PTR)
