@@ -1,0 +1,111 @@
+package publish
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/sealmilter/sealmilter/keys"
+)
+
+func pair(t *testing.T, domain, selector string) []*keys.Key {
+	t.Helper()
+	made, err := keys.Generate(t.TempDir(), domain, keys.GenerateOptions{Selector: selector})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made
+}
+
+func lines(entries []Entry) string {
+	var b strings.Builder
+	for _, e := range entries {
+		fmt.Fprintf(&b, "%s %s %s %.24s | %s in %s\n", e.Need, e.Name, e.Type, e.Value, e.Relative, e.Zone)
+	}
+	return b.String()
+}
+
+func TestDelegate(t *testing.T) {
+	p := Publication{Domain: "customer.example", Keys: pair(t, "customer.example", "s2")}
+	owner, keeper, err := p.Delegate(Delegation{To: "dkim.hoster.example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Both pairs, though one has no keys yet: the owner is asked once.
+	want := `required s1._domainkey.customer.example CNAME s1.customer.example.dkim | s1._domainkey in customer.example
+required s2._domainkey.customer.example CNAME s2.customer.example.dkim | s2._domainkey in customer.example
+optional s1e._domainkey.customer.example CNAME s1e.customer.example.dki | s1e._domainkey in customer.example
+optional s2e._domainkey.customer.example CNAME s2e.customer.example.dki | s2e._domainkey in customer.example
+advice customer.example TXT v=spf1 mx ~all | @ in customer.example
+advice _dmarc.customer.example TXT v=DMARC1; p=none; rua=ma | _dmarc in customer.example
+`
+	if got := lines(owner); got != want {
+		t.Errorf("owner:\n%s", got)
+	}
+	want = `required s2.customer.example.dkim.hoster.example TXT v=DKIM1; k=rsa; p=MIIBIj | s2.customer.example in dkim.hoster.example
+optional s2e.customer.example.dkim.hoster.example TXT v=DKIM1; k=ed25519; p=` + Record(p.Keys[1])[22:24] + ` | s2e.customer.example in dkim.hoster.example
+`
+	if got := lines(keeper); got != want {
+		t.Errorf("keeper:\n%s", got)
+	}
+	for _, e := range append(owner, keeper...) {
+		if e.Domain != "customer.example" {
+			t.Errorf("%+v", e)
+		}
+	}
+	// Selectors that milter.yaml lists are those that sign.
+	owner, _, err = p.Delegate(Delegation{To: "dkim.hoster.example", Selectors: []string{"s2", "s2e", "apple"}})
+	if got := lines(owner); err != nil || strings.Count(got, "CNAME") != 3 || !strings.Contains(got, "required apple._domainkey") || !strings.Contains(got, "optional s2e._domainkey") {
+		t.Errorf("%v\n%s", err, got)
+	}
+}
+
+func TestDelegateRefuses(t *testing.T) {
+	long := strings.Repeat(strings.Repeat("a", 60)+".", 3) + "example"
+	for name, c := range map[string]struct {
+		domain string
+		d      Delegation
+		keys   string
+		want   string
+	}{
+		"a key that has no alias":   {"customer.example", Delegation{To: "h.example"}, "s20261121", "none of the selectors that are delegated (s1, s1e, s2, s2e)"},
+		"two domains, one target":   {"customer.example", Delegation{To: "h.example", Selectors: []string{"a.b"}}, "", "has a dot"},
+		"a target that is too long": {long, Delegation{To: strings.Repeat("b", 63) + ".hoster.example"}, "", "longer than 253 bytes"},
+	} {
+		p := Publication{Domain: c.domain}
+		if c.keys != "" {
+			p.Keys = pair(t, c.domain, c.keys)
+		}
+		owner, keeper, err := p.Delegate(c.d)
+		if err == nil || !strings.Contains(err.Error(), c.want) || owner != nil || keeper != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestInside(t *testing.T) {
+	d := Delegation{To: "dkim.hoster.example"}
+	for domain, want := range map[string]bool{"hoster.example": true, "dkim.hoster.example": true, "ster.example": false, "customer.example": false, "mail.hoster.example": false} {
+		if d.Inside(domain) != want {
+			t.Error(domain)
+		}
+	}
+}
+
+// TestPlaces: relative names are those of the zone, whichever it is.
+func TestPlaces(t *testing.T) {
+	zone := func(string) string { return "example.com" }
+	for domain, want := range map[string]string{"mail.example.com": "s1._domainkey.mail, mail, _dmarc.mail", "example.com": "s1._domainkey, @, _dmarc", "example.org": ", , "} {
+		p := Publication{Domain: domain, Keys: pair(t, domain, "s1")[:1], Zone: zone}
+		var got []string
+		for _, e := range p.Records() {
+			got = append(got, e.Relative)
+			if (e.Relative == "") != (e.Zone == "") || e.Domain != domain || e.Type != TypeTXT {
+				t.Errorf("%+v", e)
+			}
+		}
+		if s := strings.Join(got, ", "); s != want {
+			t.Errorf("%s: %s", domain, s)
+		}
+	}
+}
