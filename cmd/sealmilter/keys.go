@@ -93,13 +93,18 @@ func generateFailed(err error, dir string) error {
 func newKeysList() *cobra.Command {
 	var f keyFlags
 	var asJSON bool
+	var unpublished dnsFlags
 	cmd := &cobra.Command{
 		Use:   "list [DOMAIN]",
 		Short: "list the keys of the configured domains and prove each",
 		Long: `Lists the keys of the domains in sign.domains, or of one domain. Each key signs
-a sample message, which a second DKIM implementation must verify.`,
+a sample message, which a second DKIM implementation must verify. --unpublished
+prints the records that the DNS does not show, ready to paste, in place of the list.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if unpublished.missing {
+				return unpublished.runKeys(cmd, f, asJSON, args)
+			}
 			store, problems, _, err := f.open(cmd, args)
 			if err != nil {
 				return err
@@ -122,6 +127,7 @@ a sample message, which a second DKIM implementation must verify.`,
 	}
 	f.add(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	unpublished.addKeys(cmd)
 	return cmd
 }
 
