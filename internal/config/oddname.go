@@ -44,16 +44,6 @@ func (d *decoder) checkDomain(path string, dom SignDomain) {
 	}
 }
 
-// Zone guesses the zone that a name is in: what was registered with it. Only the DNS
-// knows whether somebody has cut a zone below.
-func Zone(name string) string {
-	zone, err := publicsuffix.EffectiveTLDPlusOne(name)
-	if err != nil { // a public suffix itself
-		return name
-	}
-	return zone
-}
-
 // twiceHint: a section is pasted a second time, mostly to add a domain. A command
 // does that.
 func twiceHint(k, v *yaml.Node, first, depth int) string {
