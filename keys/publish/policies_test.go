@@ -24,10 +24,17 @@ func TestSPFOfHelo(t *testing.T) {
 	} {
 		c.p.Domain = "example.com"
 		var got Entry
+		spf := 0
 		for _, e := range c.p.Records() {
+			if strings.HasPrefix(e.Value, "v=spf1") {
+				spf++
+			}
 			if e.Name == c.p.Helo && e.Name != "example.com" {
 				got = e
 			}
+		}
+		if (spf == 2) != (c.want != "") {
+			t.Errorf("%s: %d records", name, spf)
 		}
 		if got.Value != c.want {
 			t.Errorf("%s: %+v", name, got)
