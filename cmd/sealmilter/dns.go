@@ -11,6 +11,7 @@ import (
 	"github.com/sealmilter/sealmilter/internal/assemble"
 	"github.com/sealmilter/sealmilter/internal/inspect"
 	"github.com/sealmilter/sealmilter/internal/problem"
+	"github.com/sealmilter/sealmilter/keys"
 	"github.com/sealmilter/sealmilter/keys/publish"
 )
 
@@ -91,7 +92,7 @@ func (f *dnsFlags) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	t := inspect.DNSText{Config: cfg, Store: store, Domains: store.Domains(), Form: publish.Form(f.form), To: f.to, Side: f.side, KeysOnly: f.keyOnly, NewKey: f.newKeyCommand,
+	t := inspect.DNSText{Config: cfg, Store: store, Domains: signing(store, args), Form: publish.Form(f.form), To: f.to, Side: f.side, KeysOnly: f.keyOnly, NewKey: f.newKeyCommand,
 		Skip: f.missing, Say: f.form == string(publish.Plain) && !f.all && !f.missing}
 	switch {
 	case len(t.Domains) == 0:
@@ -127,4 +128,19 @@ func (f *dnsFlags) run(cmd *cobra.Command, args []string) error {
 		return problem.ErrShown
 	}
 	return nil
+}
+
+// signing are the domains whose keys sign for those in args, which open has taken; all
+// that are listed without one.
+func signing(store *keys.Store, args []string) (names []string) {
+	for _, arg := range args {
+		name, _ := domain(arg)
+		if _, sdid, _ := store.Pick(name); sdid != "" && !slices.Contains(names, sdid) {
+			names = append(names, sdid)
+		}
+	}
+	if len(args) == 0 {
+		return store.Domains()
+	}
+	return names
 }

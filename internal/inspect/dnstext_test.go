@@ -128,6 +128,28 @@ s2._domainkey.customer.example CNAME s2.customer.dkim.hoster.example
 	}
 }
 
+// TestRecordGoesBehindTheAlias: nothing can stand where a customer's alias stands, so what
+// is missing is missing at its end, wherever the question comes from.
+func TestRecordGoesBehindTheAlias(t *testing.T) {
+	d := texts(t, publish.CSV, "customer.example")
+	d.KeysOnly, d.Skip = true, true
+	for zone, want := range map[string]string{
+		"": "s1._domainkey.customer.example=missing s1e._domainkey.customer.example=missing",
+		"s1._domainkey.customer.example CNAME S1.customer.example.dkim.hoster.example.":       "s1.customer.example.dkim.hoster.example=missing s1e._domainkey.customer.example=missing",
+		"s1._domainkey.customer.example CNAME s1.hoster.example\ns1.hoster.example TXT other": "s1.hoster.example=differs s1e._domainkey.customer.example=missing",
+		"s1._domainkey.customer.example CNAME =cmd|x.example":                                 "s1._domainkey.customer.example=missing s1e._domainkey.customer.example=missing",
+	} {
+		d.Resolver = resolve.MustZone(zone)
+		got, _ := rows(t, d)
+		if n := names(got); n != want {
+			t.Errorf("%s: %s", zone, n)
+		}
+		if at := got[0]; strings.HasSuffix(at[2], "hoster.example") && (at[7] != "hoster.example" || at[3]+".hoster.example" != at[2]) {
+			t.Errorf("%q", at)
+		}
+	}
+}
+
 // TestDelegatedBeforeTheKeys: the owner can be asked before anything else is done.
 func TestDelegatedBeforeTheKeys(t *testing.T) {
 	d := texts(t, publish.Plain, "no.example")

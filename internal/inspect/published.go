@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sealmilter/sealmilter/auth/resolve"
+	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/keys/publish"
 )
 
@@ -27,7 +28,11 @@ func Published(ctx context.Context, r resolve.Resolver, records []publish.Entry)
 	defer cancel()
 	var all sync.WaitGroup
 	for i := range records {
-		all.Go(func() { records[i].State = state(ctx, r, records[i]) })
+		all.Go(func() {
+			if records[i].State = state(ctx, r, records[i]); records[i].State != publish.Published {
+				behindAlias(ctx, r, &records[i])
+			}
+		})
 	}
 	all.Wait()
 }
@@ -46,6 +51,26 @@ func state(ctx context.Context, r resolve.Resolver, e publish.Entry) publish.Sta
 		return ""
 	}
 	return e.Compare(a.Records)
+}
+
+// behindAlias moves a key's record that is not as it should be to where its name leads:
+// a customer's alias is there for good, and nothing can stand beside it (RFC 1034 §3.6.2).
+func behindAlias(ctx context.Context, r resolve.Resolver, e *publish.Entry) {
+	a, ok := r.(resolve.Aliaser)
+	if !ok || e.Type == publish.TypeCNAME || e.Need == publish.Advice {
+		return
+	}
+	alias, err := a.LookupCNAME(ctx, e.Name)
+	if err != nil || len(alias.Records) != 1 {
+		return
+	}
+	// It goes into a zone file, and others have written it.
+	target, err := resolve.CanonicalName(alias.Records[0])
+	if err != nil || target == e.Name {
+		return
+	}
+	e.Why += ". " + e.Name + " is an alias that leads here"
+	e.Move(target, config.Zone(target))
 }
 
 // Unpublished are those that are not there as they should be, and the names of the

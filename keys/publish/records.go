@@ -147,6 +147,12 @@ func (p Publication) placed(all []Entry) []Entry {
 	return all
 }
 
+// Move has the record stand at another name.
+func (e *Entry) Move(name, zone string) {
+	e.Name, e.Zone = name, zone
+	e.place()
+}
+
 // place makes Name relative to Zone.
 func (e *Entry) place() {
 	if e.Name == e.Zone {
