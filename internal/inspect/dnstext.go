@@ -74,14 +74,9 @@ func (d DNSText) Write(ctx context.Context, to io.Writer) (Written, error) {
 	if err != nil {
 		return done, err
 	}
-	a := &asker{r: d.Resolver}
-	helo := d.heloDomain()
-	waiting := map[string][]*keys.Key{}
-	for _, k := range d.Store.Waiting() {
-		waiting[k.Domain] = append(waiting[k.Domain], k)
-	}
+	a, k := &asker{r: d.Resolver}, d.known()
 	err = inOrder(ctx, len(d.Domains), askedAtOnce, func(ctx context.Context, i int) page {
-		p := d.page(d.Domains[i], helo, waiting)
+		p := d.page(d.Domains[i], k)
 		for _, part := range p.parts {
 			a.ask(ctx, part.records)
 		}
@@ -94,7 +89,7 @@ func (d DNSText) Write(ctx context.Context, to io.Writer) (Written, error) {
 		return d.print(out, p, &done)
 	})
 	if err != nil {
-		return done, err
+		return done, problem.Fail("", "%w", err)
 	}
 	done.Problems = d.problems(done)
 	if done.printed == 0 && d.Form == publish.Route53 && (d.Skip || len(done.Failed) > 0) {
@@ -104,6 +99,24 @@ func (d DNSText) Write(ctx context.Context, to io.Writer) (Written, error) {
 		return done, problem.Fail("", "%w", err)
 	}
 	return done, nil
+}
+
+// known is what is looked up once for all domains.
+type known struct {
+	helo      string // the domain with whose records the HELO name's is written
+	waiting   map[string][]*keys.Key
+	selectors map[string][]string // that milter.yaml lists
+}
+
+func (d DNSText) known() known {
+	k := known{helo: d.heloDomain(), waiting: map[string][]*keys.Key{}, selectors: map[string][]string{}}
+	for _, w := range d.Store.Waiting() {
+		k.waiting[w.Domain] = append(k.waiting[w.Domain], w)
+	}
+	for _, s := range d.Config.Sign.Domains {
+		k.selectors[s.Name] = s.Selectors
+	}
+	return k
 }
 
 // problems are the warnings that belong to what was written.
@@ -164,7 +177,7 @@ func WithoutKeyless(store *keys.Store, problems []keys.Problem) []keys.Problem {
 }
 
 // page is what there is to say of a domain.
-func (d DNSText) page(domain, helo string, waiting map[string][]*keys.Key) page {
+func (d DNSText) page(domain string, k known) page {
 	picked, sdid, err := d.Store.Pick(domain)
 	delegated := d.To != "" && sdid != "" && !(publish.Delegation{To: d.To}).Inside(sdid)
 	switch {
@@ -175,8 +188,8 @@ func (d DNSText) page(domain, helo string, waiting map[string][]*keys.Key) page 
 		return page{err: problem.ErrShown} // what is wrong with the files was said
 	}
 	pub := d.publication(sdid)
-	pub.Keys = append(picked, waiting[sdid]...)
-	if domain == helo {
+	pub.Keys = append(picked, k.waiting[sdid]...)
+	if domain == k.helo {
 		pub.Helo = d.Leaving.Helo
 	}
 	title := ""
@@ -185,7 +198,7 @@ func (d DNSText) page(domain, helo string, waiting map[string][]*keys.Key) page 
 	}
 	switch {
 	case delegated:
-		return d.delegated(pub)
+		return d.delegated(pub, k.selectors[sdid])
 	case d.Side == SideHoster && len(d.Domains) > 1:
 		return page{} // the hoster's own domain has no other side
 	case d.KeysOnly:
@@ -195,17 +208,11 @@ func (d DNSText) page(domain, helo string, waiting map[string][]*keys.Key) page 
 }
 
 // delegated is what there is to say of a domain whose owner does not keep its keys.
-func (d DNSText) delegated(pub publish.Publication) page {
-	dlg := publish.Delegation{To: d.To}
+func (d DNSText) delegated(pub publish.Publication, selectors []string) page {
 	if !strings.HasSuffix(pub.Helo, "."+pub.Domain) {
 		pub.Helo = "" // not theirs to publish
 	}
-	for _, listed := range d.Config.Sign.Domains {
-		if listed.Name == pub.Domain {
-			dlg.Selectors = listed.Selectors
-		}
-	}
-	owner, keeper, err := pub.Delegate(dlg)
+	owner, keeper, err := pub.Delegate(publish.Delegation{To: d.To, Selectors: selectors})
 	if err != nil {
 		return page{err: problem.Fail("delegated selectors take turns and keep their names: "+d.newPair(pub.Domain), "%w", err)}
 	}

@@ -166,6 +166,14 @@ func TestDelegatedBeforeTheKeys(t *testing.T) {
 	d.Store, _ = keys.Load(d.Config.Sign.Keys, []keys.DomainSpec{{Name: "customer.example"}}, nil)
 	d.To = "dkim.hoster.example"
 	done, err = d.Write(t.Context(), &b)
+	d.Config.Sign.Domains[0].Selectors = []string{"s1", "s20991231"}
+	if got, more := rows(t, d); len(more.Failed) != 1 || len(got) != 0 { // s20991231e signs and has no alias
+		t.Errorf("%v, %q", more.Failed, got)
+	}
+	d.Config.Sign.Domains[0].Selectors = []string{"s1", "s1e", "s20991231", "s20991231e"}
+	if got, more := rows(t, d); len(more.Failed) != 0 || !strings.Contains(names(got), " s20991231._domainkey.customer.example=") || strings.Contains(names(got), " s2._domainkey") {
+		t.Errorf("%v, %q", more.Failed, got)
+	}
 	if err != nil || len(done.Failed) != 1 || !strings.Contains(done.Failed[0].Error(), "the key s20991231") || !strings.Contains(problem.Hint(done.Failed[0]), "keys new customer.example --selector s1") {
 		t.Errorf("%v, %v", done.Failed, err)
 	}
