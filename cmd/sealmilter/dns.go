@@ -56,7 +56,7 @@ s1._domainkey.customer.example CNAME s1.customer.example.dkim.hoster.example.`,
 	cmd.Flags().BoolVar(&f.all, "all", false, "print what is published already, too")
 	cmd.Flags().BoolVar(&f.missing, "unpublished", false, "print only what the DNS does not show")
 	cmd.Flags().StringVar(&f.to, "cname-to", "", "aliases from the selectors to names in this `zone`, and the keys there")
-	cmd.Flags().StringVar(&f.side, "side", "", "with --cname-to: only what the `customer` publishes, or the hoster")
+	cmd.Flags().StringVar(&f.side, "side", "", "with --cname-to: only one `side`, customer or hoster")
 	cmd.Flags().StringVar(&f.zone, "zone", "", "ask this zone `file` in place of the DNS: NAME TYPE DATA lines")
 	return cmd
 }
