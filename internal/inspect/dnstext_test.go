@@ -150,6 +150,16 @@ func TestRecordGoesBehindTheAlias(t *testing.T) {
 	}
 }
 
+// TestAdviceStays: what others keep behind an alias is theirs to change.
+func TestAdviceStays(t *testing.T) {
+	d := texts(t, publish.CSV, "customer.example")
+	d.Resolver = resolve.MustZone("_dmarc.customer.example CNAME customer.example.dmarc.vendor.example")
+	got, _ := rows(t, d)
+	if n := names(got); !strings.HasSuffix(n, " _dmarc.customer.example=missing") {
+		t.Error(n)
+	}
+}
+
 // TestDelegatedBeforeTheKeys: the owner can be asked before anything else is done.
 func TestDelegatedBeforeTheKeys(t *testing.T) {
 	d := texts(t, publish.Plain, "no.example")
@@ -209,6 +219,12 @@ func TestHeloOnce(t *testing.T) {
 	d.Leaving.Helo = "mail.hoster.test"
 	got, _ := rows(t, d)
 	if n := names(got); !strings.Contains(n, " mail.hoster.test=unknown") {
+		t.Error(n)
+	}
+	d.Domains = []string{"www.a.example", "a.example"} // the second is the one above it
+	d.Leaving.Helo = "mail.a.example"
+	got, _ = rows(t, d)
+	if n := names(got); strings.Count(n, " mail.a.example=unknown") != 1 {
 		t.Error(n)
 	}
 }
