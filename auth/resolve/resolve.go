@@ -37,6 +37,14 @@ type Resolver interface {
 	LookupPTR(ctx context.Context, ip netip.Addr) (Answer[string], error)
 }
 
+// Aliaser is a Resolver that shows aliases as well. No check of mail asks for them:
+// the look-ups follow them.
+type Aliaser interface {
+	Resolver
+	// LookupCNAME returns what a CNAME record at the name itself leads to.
+	LookupCNAME(ctx context.Context, name string) (Answer[string], error)
+}
+
 // Sharer is a Resolver that divides what it can do among the clients whose mail
 // makes it ask, so that nobody's slow zones keep the others waiting.
 type Sharer interface {
@@ -53,14 +61,6 @@ func For(r Resolver, ip netip.Addr) Resolver {
 		return s.For(ip)
 	}
 	return r
-}
-
-// Aliaser is a Resolver that can be asked for an alias itself, which its other
-// look-ups follow.
-type Aliaser interface {
-	Resolver
-	// LookupCNAME returns the target that stands at name, without a trailing dot.
-	LookupCNAME(ctx context.Context, name string) (Answer[string], error)
 }
 
 // Answer is a positive answer.

@@ -236,6 +236,16 @@ func (z *Zone) Alias(name, typ string) (target string, ok bool) {
 	return strings.TrimSuffix(alias[0], "."), true
 }
 
+// LookupCNAME implements Aliaser.
+func (z *Zone) LookupCNAME(ctx context.Context, name string) (Answer[string], error) {
+	r, err := z.lookup(ctx, name, "CNAME")
+	a := Answer[string]{TTL: zoneTTL, Secure: z.Secure}
+	for _, s := range r {
+		a.Records = append(a.Records, strings.TrimSuffix(s, "."))
+	}
+	return a, err
+}
+
 // wildcard returns the owner that RFC 4592 would synthesise n from, or n.
 func (z *Zone) wildcard(n string) string {
 	for _, parent, ok := strings.Cut(n, "."); ok; _, parent, ok = strings.Cut(parent, ".") {
@@ -285,16 +295,6 @@ func (z *Zone) LookupMX(ctx context.Context, name string) (Answer[MX], error) {
 
 func (z *Zone) LookupPTR(ctx context.Context, ip netip.Addr) (Answer[string], error) {
 	r, err := z.lookup(ctx, ReverseName(ip), "PTR")
-	a := Answer[string]{TTL: zoneTTL, Secure: z.Secure}
-	for _, s := range r {
-		a.Records = append(a.Records, strings.TrimSuffix(s, "."))
-	}
-	return a, err
-}
-
-// LookupCNAME implements Aliaser.
-func (z *Zone) LookupCNAME(ctx context.Context, name string) (Answer[string], error) {
-	r, err := z.lookup(ctx, name, "CNAME")
 	a := Answer[string]{TTL: zoneTTL, Secure: z.Secure}
 	for _, s := range r {
 		a.Records = append(a.Records, strings.TrimSuffix(s, "."))

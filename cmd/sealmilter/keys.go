@@ -93,6 +93,7 @@ func generateFailed(err error, dir string) error {
 func newKeysList() *cobra.Command {
 	var f keyFlags
 	var asJSON bool
+	var zone string
 	var unpublished dnsFlags
 	cmd := &cobra.Command{
 		Use:   "list [DOMAIN]",
@@ -103,7 +104,7 @@ prints the records that the DNS does not show, ready to paste, in place of the l
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if unpublished.missing {
-				return unpublished.runKeys(cmd, f, asJSON, args)
+				return unpublished.runKeys(cmd, f, zone, asJSON, args)
 			}
 			store, problems, _, err := f.open(cmd, args)
 			if err != nil {
@@ -127,6 +128,7 @@ prints the records that the DNS does not show, ready to paste, in place of the l
 	}
 	f.add(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().StringVar(&zone, "zone", "", "ask this zone `file` in place of the DNS: NAME TYPE DATA lines")
 	unpublished.addKeys(cmd)
 	return cmd
 }

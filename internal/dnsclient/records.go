@@ -70,7 +70,8 @@ func readCNAME(rr dns.RR) (string, bool) {
 	if !ok {
 		return "", false
 	}
-	return rawName(c.Target)
+	name, ok := rawName(c.Target)
+	return name, ok && name != ""
 }
 
 // readPTR passes over the root, which is no host's name.

@@ -1,4 +1,4 @@
-package nameservers
+package zonefiles
 
 import (
 	"bufio"
