@@ -103,16 +103,12 @@ func (d DNSText) Write(ctx context.Context, to io.Writer) (Written, error) {
 
 // known is what is looked up once for all domains.
 type known struct {
-	helo      string // the domain with whose records the HELO name's is written
-	waiting   map[string][]*keys.Key
+	helo      string              // the domain with whose records the HELO name's is written
 	selectors map[string][]string // that milter.yaml lists
 }
 
 func (d DNSText) known() known {
-	k := known{helo: d.heloDomain(), waiting: map[string][]*keys.Key{}, selectors: map[string][]string{}}
-	for _, w := range d.Store.Waiting() {
-		k.waiting[w.Domain] = append(k.waiting[w.Domain], w)
-	}
+	k := known{helo: d.heloDomain(), selectors: map[string][]string{}}
 	for _, s := range d.Config.Sign.Domains {
 		k.selectors[s.Name] = s.Selectors
 	}
@@ -176,9 +172,23 @@ func WithoutKeyless(store *keys.Store, problems []keys.Problem) []keys.Problem {
 	})
 }
 
+// toPublish are the keys whose records belong into the DNS for a domain: those that sign,
+// and those that will when the DNS shows them.
+func toPublish(store *keys.Store, domain string) (list []*keys.Key, sdid string, err error) {
+	if list, sdid, err = store.Pick(domain); err != nil {
+		return nil, sdid, err
+	}
+	for _, k := range store.Keys(sdid) {
+		if k.Waits() && !slices.Contains(list, k) {
+			list = append(list, k)
+		}
+	}
+	return list, sdid, nil
+}
+
 // page is what there is to say of a domain.
 func (d DNSText) page(domain string, k known) page {
-	picked, sdid, err := d.Store.Pick(domain)
+	list, sdid, err := toPublish(d.Store, domain)
 	delegated := d.To != "" && sdid != "" && !(publish.Delegation{To: d.To}).Inside(sdid)
 	switch {
 	case errors.Is(err, keys.ErrNoKey) && delegated:
@@ -188,7 +198,7 @@ func (d DNSText) page(domain string, k known) page {
 		return page{err: problem.ErrShown} // what is wrong with the files was said
 	}
 	pub := d.publication(sdid)
-	pub.Keys = append(picked, k.waiting[sdid]...)
+	pub.Keys = list
 	if domain == k.helo {
 		pub.Helo = d.Leaving.Helo
 	}
