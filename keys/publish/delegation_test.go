@@ -2,6 +2,7 @@ package publish
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -27,6 +28,7 @@ func lines(entries []Entry) string {
 
 func TestDelegate(t *testing.T) {
 	p := Publication{Domain: "customer.example", Keys: pair(t, "customer.example", "s2")}
+	slices.Reverse(p.Keys) // Ed25519 first
 	owner, keeper, err := p.Delegate(Delegation{To: "dkim.hoster.example"})
 	if err != nil {
 		t.Fatal(err)
@@ -43,7 +45,7 @@ advice _dmarc.customer.example TXT v=DMARC1; p=none; rua=ma | _dmarc in customer
 		t.Errorf("owner:\n%s", got)
 	}
 	want = `required s2.customer.example.dkim.hoster.example TXT v=DKIM1; k=rsa; p=MIIBIj | s2.customer.example in dkim.hoster.example
-optional s2e.customer.example.dkim.hoster.example TXT v=DKIM1; k=ed25519; p=` + Record(p.Keys[1])[22:24] + ` | s2e.customer.example in dkim.hoster.example
+optional s2e.customer.example.dkim.hoster.example TXT v=DKIM1; k=ed25519; p=` + Record(p.Keys[0])[22:24] + ` | s2e.customer.example in dkim.hoster.example
 `
 	if got := lines(keeper); got != want {
 		t.Errorf("keeper:\n%s", got)
@@ -51,6 +53,15 @@ optional s2e.customer.example.dkim.hoster.example TXT v=DKIM1; k=ed25519; p=` + 
 	for _, e := range append(owner, keeper...) {
 		if e.Domain != "customer.example" {
 			t.Errorf("%+v", e)
+		}
+		if newer := strings.Contains(e.Why, "(RFC 8463)"); newer != (e.Need == Optional) {
+			t.Errorf("%+v", e)
+		}
+	}
+	for _, e := range keeper {
+		s, _, _ := strings.Cut(e.Name, ".")
+		if !strings.HasSuffix(e.Why, ". The alias "+s+"._domainkey.customer.example leads here") {
+			t.Error(e.Why)
 		}
 	}
 	// Selectors that milter.yaml lists are those that sign.
@@ -79,6 +90,19 @@ func TestDelegateRefuses(t *testing.T) {
 		owner, keeper, err := p.Delegate(c.d)
 		if err == nil || !strings.Contains(err.Error(), c.want) || owner != nil || keeper != nil {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestDelegateToTheLast: a target may have 253 bytes.
+func TestDelegateToTheLast(t *testing.T) {
+	const domain = "customer.example"
+	for more, good := range map[int]bool{0: true, 1: false} {
+		to := strings.Repeat(strings.Repeat("b", 48)+".", 4)
+		to += strings.Repeat("c", maxName-len("s1e."+domain+"."+to)+more)
+		owner, _, err := Publication{Domain: domain}.Delegate(Delegation{To: to})
+		if (err == nil) != good || good && len(owner[2].Value) != maxName {
+			t.Errorf("%d more: %v", more, err)
 		}
 	}
 }

@@ -152,6 +152,41 @@ func TestBINDIsAZone(t *testing.T) {
 	}
 }
 
+// TestBINDOfMany: aliases are whole names whatever the $ORIGIN, and what was explained
+// once keeps its mark.
+func TestBINDOfMany(t *testing.T) {
+	var b bytes.Buffer
+	w, err := NewWriter(&b, BIND)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{}
+	for _, domain := range []string{"one.example", "two.example"} {
+		owner, _, err := Publication{Domain: domain}.Delegate(Delegation{To: "dkim.hoster.example"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Add(domain, owner); err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range DelegatedSelectors() {
+			want[s+"._domainkey."+domain+"."] = s + "." + domain + ".dkim.hoster.example."
+		}
+	}
+	got := map[string]string{}
+	z := dns.NewZoneParser(&b, "elsewhere.example.", "")
+	text := b.String()
+	for rr, ok := z.Next(); ok; rr, ok = z.Next() {
+		got[rr.Header().Name] = rr.(*dns.CNAME).Target
+	}
+	if diff := cmp.Diff(want, got); diff != "" || z.Err() != nil {
+		t.Errorf("%v\n%s", z.Err(), diff)
+	}
+	if n := strings.Count(text, "\n; required\n") + strings.Count(text, "\n; optional\n") + strings.Count(text, "\n; advice\n"); n != 8 {
+		t.Errorf("%d records without a reason in\n%s", n, text)
+	}
+}
+
 func TestRoute53(t *testing.T) {
 	var batch struct {
 		Comment string
@@ -338,6 +373,9 @@ func TestQuoteTXT(t *testing.T) {
 		got := zone(t, `x. 60 IN TXT "a" `+quoteTXT(s)+"\n")["x."]
 		if len(got) != 1 || len(got[0]) != 2 || unescape(got[0][1]) != s {
 			t.Errorf("%q: %q", s, got)
+		}
+		if strings.ContainsFunc(quoteTXT(s), func(r rune) bool { return r < ' ' || r > '~' }) {
+			t.Errorf("%q is not written in ASCII", s)
 		}
 	}
 }
