@@ -300,6 +300,20 @@ func TestJSONIsOneList(t *testing.T) {
 	}
 }
 
+// TestWritesAsItGoes: who reads a long list sees each domain when it is known.
+func TestWritesAsItGoes(t *testing.T) {
+	for _, form := range []Form{Plain, BIND, CSV, JSON} {
+		var b bytes.Buffer
+		w, err := NewWriter(&b, form)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Add("one.example", Publication{Domain: "one.example"}.Records()); err != nil || !strings.Contains(b.String(), "_dmarc.one.example") {
+			t.Errorf("%s: %v, %q", form, err, &b)
+		}
+	}
+}
+
 // TestSeveralDomains: each below its title, what is said about all of them once.
 func TestSeveralDomains(t *testing.T) {
 	for _, form := range []Form{Plain, BIND} {
@@ -341,10 +355,10 @@ func TestRoute53Limits(t *testing.T) {
 	for name, c := range map[string]struct {
 		n, size int
 		good    bool
-	}{"many": {500, 10, true}, "too many": {501, 10, false}, "large": {10, 1500, true}, "too large": {10, 1600, false}} {
+	}{"many": {500, 10, true}, "too many": {501, 10, false}, "large": {10, 1599, true}, "too large": {10, 1600, false}} {
 		var records []Entry
 		for range c.n {
-			records = append(records, Entry{Name: "s1._domainkey.example.com", Value: strings.Repeat("x", c.size), Need: Required})
+			records = append(records, Entry{Type: TypeCNAME, Name: "s1._domainkey.example.com", Value: strings.Repeat("x", c.size), Need: Required}) // and a dot
 		}
 		var b bytes.Buffer
 		if err := Write(&b, Route53, records); (err == nil) != c.good || b.Len() > 0 != c.good {
