@@ -7,6 +7,8 @@ import (
 )
 
 // csvForm has a line a record, below one with the names of the columns (RFC 4180).
+// csv.Writer puts its lines into our own buffer, as bufio.NewWriter of a Writer is that
+// Writer.
 type csvForm struct{ w *csv.Writer }
 
 func newCSV(b *bufio.Writer) *csvForm {
@@ -34,16 +36,12 @@ func (f *csvForm) add(_ *bufio.Writer, _ string, records []Entry) error {
 			return err
 		}
 	}
-	f.w.Flush()
 	return f.w.Error()
 }
 
 func (f *csvForm) note(*bufio.Writer, string) {}
 
-func (f *csvForm) close(*bufio.Writer) error {
-	f.w.Flush()
-	return f.w.Error()
-}
+func (f *csvForm) close(*bufio.Writer) error { return f.w.Error() }
 
 // noFormula keeps a cell from being taken for a formula: none of ours begins like one,
 // and a name that does is set behind an apostrophe, which spreadsheets do not show.
