@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -60,7 +61,7 @@ func (f *keyFlags) adminSocket() string {
 	return ""
 }
 
-// open loads the keys of the named domain, or of all configured ones, and the
+// open loads the keys of the named domains, or of all configured ones, and the
 // configuration that says where they are.
 func (f *keyFlags) open(cmd *cobra.Command, args []string) (*keys.Store, []keys.Problem, *config.Config, error) {
 	cfg, err := f.loadForKeys(cmd)
@@ -70,28 +71,35 @@ func (f *keyFlags) open(cmd *cobra.Command, args []string) (*keys.Store, []keys.
 	if f.dir != "" {
 		cfg.Sign.Keys = f.dir
 	}
+	wanted := *cfg
 	if len(args) > 0 {
-		domain, err := domain(args[0])
+		wanted.Sign.Domains = nil
+	}
+	for _, arg := range args {
+		domain, err := domain(arg)
 		if err != nil {
 			return nil, nil, nil, err
 		}
-		cfg.Sign.Domains = only(cfg.Sign.Domains, domain)
+		signs := only(cfg.Sign.Domains, domain)
+		if !slices.ContainsFunc(wanted.Sign.Domains, func(d config.SignDomain) bool { return d.Name == signs.Name }) {
+			wanted.Sign.Domains = append(wanted.Sign.Domains, signs)
+		}
 	}
-	store, problems := inspect.Keys(cfg)
+	store, problems := inspect.Keys(&wanted)
 	return store, problems, cfg, nil
 }
 
 // only reduces the listed domains to the one whose keys sign for the domain
 // asked for: itself, or its closest parent. It need not be listed yet.
-func only(listed []config.SignDomain, domain string) []config.SignDomain {
+func only(listed []config.SignDomain, domain string) config.SignDomain {
 	for name, ok := domain, true; ok; _, name, ok = strings.Cut(name, ".") {
 		for _, d := range listed {
 			if d.Name == name && (d.Subdomains || name == domain) {
-				return []config.SignDomain{d}
+				return d
 			}
 		}
 	}
-	return []config.SignDomain{{Name: domain, Subdomains: true}}
+	return config.SignDomain{Name: domain, Subdomains: true}
 }
 
 // newKeyCommand is the command line that makes keys where the command at hand

@@ -94,6 +94,7 @@ func newKeysList() *cobra.Command {
 	var f keyFlags
 	var asJSON bool
 	var zone string
+	var unpublished dnsFlags
 	cmd := &cobra.Command{
 		Use:   "list [DOMAIN]",
 		Short: "list the keys of the configured domains and prove each",
@@ -101,9 +102,13 @@ func newKeysList() *cobra.Command {
 signs, what the DNS has of it (shown, absent, or unknown where it did not answer),
 where it stands in its life (new, published, active, retiring, retired) and what
 happens to it next. Each key signs a sample message, which a second DKIM
-implementation must verify.`,
+implementation must verify. --unpublished prints the records that the DNS does not
+show, ready to paste, in place of the list.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if unpublished.missing {
+				return unpublished.runKeys(cmd, f, zone, asJSON, args)
+			}
 			store, problems, cfg, err := f.open(cmd, args)
 			if err != nil {
 				return err
@@ -131,6 +136,7 @@ implementation must verify.`,
 	f.add(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().StringVar(&zone, "zone", "", "ask this zone `file` in place of the DNS: NAME TYPE DATA lines")
+	unpublished.addKeys(cmd)
 	return cmd
 }
 

@@ -163,7 +163,7 @@ func (c *Client) remember(q question, r reply, collect collector, now time.Time)
 		return e, OutcomeNoData
 	}
 	// What we knew about the name is void for every type.
-	for _, t := range []uint16{dns.TypeTXT, dns.TypeA, dns.TypeAAAA, dns.TypeMX, dns.TypePTR, dns.TypeNS} {
+	for _, t := range []uint16{dns.TypeTXT, dns.TypeA, dns.TypeAAAA, dns.TypeMX, dns.TypePTR, dns.TypeNS, dns.TypeCNAME} {
 		c.cache.Invalidate(question{q.name, t})
 	}
 	c.keep(question{q.name, anyType}, e)

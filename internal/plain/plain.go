@@ -79,8 +79,9 @@ func escape(w io.Writer, r rune, raw string) {
 	}
 }
 
-// Writer returns a writer that passes text on with line ends and tabs, and
-// escapes everything else that Text does. It is for one goroutine.
+// Writer returns a writer that passes text on with line ends (CRLF too, which
+// CSV has) and tabs, and escapes everything else that Text does. It is for one
+// goroutine.
 func Writer(w io.Writer) io.Writer { return &writer{to: w} }
 
 type writer struct {
@@ -97,13 +98,13 @@ func (w *writer) Write(p []byte) (int, error) {
 	var b strings.Builder
 	b.Grow(len(text))
 	for len(text) > 0 {
-		if !utf8.FullRune(text) {
+		if !utf8.FullRune(text) || len(text) == 1 && text[0] == '\r' {
 			w.rest = append(w.rest, text...)
 			break
 		}
 		r, size := utf8.DecodeRune(text)
 		switch {
-		case r == '\n' || r == '\t' || !hidden(r):
+		case r == '\n' || r == '\t' || !hidden(r) || r == '\r' && text[1] == '\n':
 			b.Write(text[:size])
 		default:
 			escape(&b, r, string(text[:size]))

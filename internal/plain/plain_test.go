@@ -64,6 +64,23 @@ func TestWriter(t *testing.T) {
 	}
 }
 
+// TestWriterKeepsCRLF: CSV has such line ends; a CR alone takes the cursor back.
+func TestWriterKeepsCRLF(t *testing.T) {
+	const in, want = "a,b\r\nc\rd\n\r\n\r\re", "a,b\r\nc\\u000dd\n\r\n\\u000d\\u000de"
+	for cut := range len(in) {
+		var b bytes.Buffer
+		w := Writer(&b)
+		for _, piece := range []string{in[:cut], in[cut:]} {
+			if _, err := w.Write([]byte(piece)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if b.String() != want {
+			t.Errorf("cut at %d: %q, want %q", cut, b.String(), want)
+		}
+	}
+}
+
 // TestWriterKeepsJSON: what the encoder leaves as it is stays JSON.
 func TestWriterKeepsJSON(t *testing.T) {
 	in := "c1 \u009b del \x7f bidi \u202e tag \U000e0041 한"

@@ -67,7 +67,7 @@ func (c Common) records(ctx context.Context, cfg *config.Config, store *keys.Sto
 		if unknown != nil {
 			continue
 		}
-		records := publish.Publication{Domain: sdid, Keys: picked, Egress: cfg.Egress, ViaSES: cfg.Sign.ViaSES(), Relay: relay}.Records()
+		records := publish.Publication{Domain: sdid, Keys: picked, Egress: cfg.Egress, ViaSES: cfg.Sign.ViaSES(), Relay: relay, Zone: config.Zone}.Records()
 		if err == nil {
 			inspect.Published(ctx, r, records)
 		}

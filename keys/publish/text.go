@@ -2,8 +2,6 @@ package publish
 
 import (
 	"bufio"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -16,10 +14,12 @@ const (
 	Plain   Form = "plain"   // name and value, to be typed into a web panel
 	BIND    Form = "bind"    // a piece of a zone file
 	Route53 Form = "route53" // a change batch of Amazon Route 53
+	CSV     Form = "csv"     // a line a record, for spreadsheets and scripts
+	JSON    Form = "json"    // a list of all
 )
 
 // Forms are all of them.
-func Forms() []Form { return []Form{Plain, BIND, Route53} }
+func Forms() []Form { return []Form{Plain, BIND, Route53, CSV, JSON} }
 
 const (
 	// maxChunk: RFC 1035 §3.3: a character-string holds at most 255 bytes.
@@ -30,9 +30,9 @@ const (
 
 // Chunks cuts a value into the character-strings of one TXT record; receivers
 // join them without a separator (RFC 6376 §3.6.2.2, RFC 7208 §3.3).
-func (t TXT) Chunks() []string {
+func (e Entry) Chunks() []string {
 	var chunks []string
-	v := t.Value
+	v := e.Value
 	for len(v) > maxChunk {
 		chunks, v = append(chunks, v[:maxChunk]), v[maxChunk:]
 	}
@@ -40,124 +40,136 @@ func (t TXT) Chunks() []string {
 }
 
 // Write writes records in the given form.
-func Write(w io.Writer, form Form, records []TXT) error {
-	b := bufio.NewWriter(w)
-	switch form {
-	case Plain:
-		writePlain(b, records)
-	case BIND:
-		writeBIND(b, records)
-	case Route53:
-		if err := writeRoute53(b, records); err != nil {
-			return err
-		}
-	default:
-		return fmt.Errorf("unknown form %q: plain, bind or route53", form)
+func Write(w io.Writer, form Form, records []Entry) error {
+	out, err := NewWriter(w, form)
+	if err != nil {
+		return err
 	}
-	return b.Flush()
+	if err := out.Add("", records); err != nil {
+		return err
+	}
+	return out.Close()
 }
 
-// writePlain gives each value in one piece: web panels cut it themselves.
-func writePlain(b *bufio.Writer, records []TXT) {
-	for i, t := range records {
+// Writer writes the records of one domain after the other, each as soon as it has them.
+type Writer struct {
+	to   *bufio.Writer
+	form form
+}
+
+// form is how a Form is written.
+type form interface {
+	add(b *bufio.Writer, title string, records []Entry) error
+	// note is a remark for people; forms for programs have none.
+	note(b *bufio.Writer, text string)
+	close(b *bufio.Writer) error
+}
+
+// NewWriter returns a Writer to w.
+func NewWriter(w io.Writer, f Form) (*Writer, error) {
+	out := &Writer{to: bufio.NewWriter(w)}
+	switch f {
+	case Plain:
+		out.form = &plainForm{said: reasons{}}
+	case BIND:
+		out.form = &bindForm{said: reasons{}}
+	case Route53:
+		out.form = &route53Form{}
+	case CSV:
+		out.form = newCSV(out.to)
+	case JSON:
+		out.form = &jsonForm{}
+	default:
+		return nil, fmt.Errorf("unknown form %q: plain, bind, route53, csv or json", f)
+	}
+	return out, nil
+}
+
+// Add writes records below a title, "" for none.
+func (w *Writer) Add(title string, records []Entry) error {
+	if err := w.form.add(w.to, title, records); err != nil {
+		return err
+	}
+	return w.to.Flush()
+}
+
+// Note writes a remark below what was added, where the form has room for one.
+func (w *Writer) Note(text string) { w.form.note(w.to, text) }
+
+// Close writes the end; it does not close what is written to.
+func (w *Writer) Close() error {
+	if err := w.form.close(w.to); err != nil {
+		return err
+	}
+	return w.to.Flush()
+}
+
+// reasons are those that were given. Below titles each is given once, whichever
+// domain it is about: a list of a thousand would be hard to read otherwise.
+type reasons map[string]bool
+
+func (r reasons) of(title string, e Entry) string {
+	about := strings.ReplaceAll(e.Why, e.Domain, "")
+	if title != "" && r[about] {
+		return ""
+	}
+	r[about] = true
+	return e.Why
+}
+
+// plainForm gives each value in one piece: web panels cut it themselves.
+type plainForm struct {
+	gap  bool
+	said reasons
+}
+
+func (f *plainForm) add(b *bufio.Writer, title string, records []Entry) error {
+	if len(records) == 0 {
+		return nil
+	}
+	f.blank(b)
+	if title != "" {
+		fmt.Fprintf(b, "# %s\n\n", title)
+	}
+	for i, e := range records {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		fmt.Fprintf(b, "%s\n  type   TXT\n  name   %s\n  value  %s\n", strings.ToUpper(string(t.Need)), t.Name, t.Value)
-		for _, line := range wrap(t.Why, wrapAt-4) {
+		fmt.Fprintf(b, "%s\n  type   %s\n  name   %s\n", strings.ToUpper(string(e.Need)), e.typ(), e.Name)
+		if e.Relative != "" {
+			fmt.Fprintf(b, "  short  %s   in the zone %s\n", e.Relative, e.Zone)
+		}
+		fmt.Fprintf(b, "  value  %s\n", e.Value)
+		for i, v := range e.Then {
+			fmt.Fprintf(b, "  step %d %s\n", i+2, v)
+		}
+		for _, line := range wrap(f.said.of(title, e), wrapAt-4) {
 			fmt.Fprintf(b, "  # %s\n", line)
 		}
 	}
+	return nil
 }
 
-// writeBIND writes DKIM records ready for a zone file. SPF and DMARC stay
-// comments: a second SPF record beside an older one breaks both (RFC 7208
-// §3.2), a second DMARC record too, and a placeholder is no address.
-func writeBIND(b *bufio.Writer, records []TXT) {
-	for i, t := range records {
-		if i > 0 {
-			b.WriteByte('\n')
-		}
-		why, mark := string(t.Need)+": "+t.Why, ""
-		if t.Need == Advice {
-			why += " To use it, remove the \"; \" in front of the record."
-			mark = "; "
-		}
-		for _, line := range wrap(why, wrapAt-2) {
-			fmt.Fprintf(b, "; %s\n", line)
-		}
-		chunks := t.Chunks()
-		fmt.Fprintf(b, "%s%s. %d IN TXT", mark, t.Name, ttl)
-		if len(chunks) == 1 {
-			fmt.Fprintf(b, " %s\n", quoteTXT(chunks[0]))
-			continue
-		}
-		b.WriteString(" (\n")
-		for _, c := range chunks {
-			fmt.Fprintf(b, "%s    %s\n", mark, quoteTXT(c))
-		}
-		fmt.Fprintf(b, "%s)\n", mark)
+// blank sets a domain apart from the one before.
+func (f *plainForm) blank(b *bufio.Writer) {
+	if f.gap {
+		b.WriteByte('\n')
 	}
+	f.gap = true
 }
 
-// errNoRecords: Amazon refuses a change batch without a change.
-var errNoRecords = errors.New("no DKIM record to put into a change batch")
-
-// writeRoute53 holds the DKIM records only. UPSERT replaces all TXT records of
-// a name: right for a selector of ours, wrong for the domain's own name, where
-// SPF lives beside other people's records, and for a DMARC policy.
-func writeRoute53(b *bufio.Writer, records []TXT) error {
-	type value struct{ Value string }
-	type set struct {
-		Name            string
-		Type            string
-		TTL             int
-		ResourceRecords []value
-	}
-	type change struct {
-		Action            string
-		ResourceRecordSet set
-	}
-	batch := struct {
-		Comment string
-		Changes []change
-	}{Comment: "DKIM keys made by sealmilter. SPF and DMARC are left out: they may exist already; see the plain form."}
-	for _, t := range records {
-		if t.Need == Advice {
-			continue
-		}
-		var quoted []string
-		for _, c := range t.Chunks() {
-			quoted = append(quoted, quoteTXT(c))
-		}
-		batch.Changes = append(batch.Changes, change{"UPSERT", set{t.Name + ".", "TXT", ttl, []value{{strings.Join(quoted, " ")}}}})
-	}
-	if len(batch.Changes) == 0 {
-		return errNoRecords
-	}
-	e := json.NewEncoder(b)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(batch)
+func (f *plainForm) note(b *bufio.Writer, text string) {
+	fmt.Fprintf(b, "# %s\n", text)
+	f.gap = true
 }
 
-// quoteTXT writes a character-string as zone files have it (RFC 1035 §5.1).
-func quoteTXT(s string) string {
-	var b strings.Builder
-	b.WriteByte('"')
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == '"' || c == '\\':
-			b.WriteByte('\\')
-			b.WriteByte(c)
-		case c < ' ' || c > '~':
-			fmt.Fprintf(&b, `\%03d`, c)
-		default:
-			b.WriteByte(c)
-		}
+func (f *plainForm) close(*bufio.Writer) error { return nil }
+
+func (e Entry) typ() string {
+	if e.Type == "" {
+		return TypeTXT
 	}
-	b.WriteByte('"')
-	return b.String()
+	return e.Type
 }
 
 // wrap breaks text at spaces into lines of at most width bytes, longer words

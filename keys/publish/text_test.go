@@ -2,6 +2,7 @@ package publish
 
 import (
 	"bytes"
+	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -151,6 +152,41 @@ func TestBINDIsAZone(t *testing.T) {
 	}
 }
 
+// TestBINDOfMany: aliases are whole names whatever the $ORIGIN, and what was explained
+// once keeps its mark.
+func TestBINDOfMany(t *testing.T) {
+	var b bytes.Buffer
+	w, err := NewWriter(&b, BIND)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{}
+	for _, domain := range []string{"one.example", "two.example"} {
+		owner, _, err := Publication{Domain: domain}.Delegate(Delegation{To: "dkim.hoster.example"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Add(domain, owner); err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range DelegatedSelectors() {
+			want[s+"._domainkey."+domain+"."] = s + "." + domain + ".dkim.hoster.example."
+		}
+	}
+	got := map[string]string{}
+	z := dns.NewZoneParser(&b, "elsewhere.example.", "")
+	text := b.String()
+	for rr, ok := z.Next(); ok; rr, ok = z.Next() {
+		got[rr.Header().Name] = rr.(*dns.CNAME).Target
+	}
+	if diff := cmp.Diff(want, got); diff != "" || z.Err() != nil {
+		t.Errorf("%v\n%s", z.Err(), diff)
+	}
+	if n := strings.Count(text, "\n; required\n") + strings.Count(text, "\n; optional\n") + strings.Count(text, "\n; advice\n"); n != 8 {
+		t.Errorf("%d records without a reason in\n%s", n, text)
+	}
+}
+
 func TestRoute53(t *testing.T) {
 	var batch struct {
 		Comment string
@@ -198,6 +234,139 @@ func TestRoute53(t *testing.T) {
 	}
 }
 
+// TestCSV: a spreadsheet gets each record in a row of its own, and no formula.
+func TestCSV(t *testing.T) {
+	records := Publication{Domain: "example.com", Keys: fixedKeys(t), Egress: addrs("192.0.2.1")}.Records()
+	records[0].State = Published
+	text := write(t, CSV, records)
+	if strings.Count(text, "\r\n") != strings.Count(text, "\n") {
+		t.Errorf("not all lines end in CRLF: %q", text)
+	}
+	rows, err := csv.NewReader(strings.NewReader(text)).ReadAll()
+	if err != nil || len(rows) != 1+len(records) {
+		t.Fatalf("%d rows, %v", len(rows), err)
+	}
+	if got := strings.Join(rows[0], " "); got != "domain type name relative_name value need state zone" {
+		t.Error(got)
+	}
+	for i, e := range records {
+		state, rel := "unknown", e.Relative
+		if i == 0 {
+			state = "published"
+		}
+		if rel == "@" {
+			rel = ""
+		}
+		want := []string{"example.com", "TXT", e.Name, rel, e.Value, string(e.Need), state, "example.com"}
+		if diff := cmp.Diff(want, rows[1+i]); diff != "" {
+			t.Error(diff)
+		}
+	}
+	for _, evil := range []string{"=1+1", "+1", "-1", "@SUM(A1)", "\tx"} {
+		rows, err := csv.NewReader(strings.NewReader(write(t, CSV, []Entry{{Name: evil, Value: evil, Domain: evil}}))).ReadAll()
+		if err != nil || rows[1][0] != "'"+evil || rows[1][2] != "'"+evil || rows[1][4] != "'"+evil {
+			t.Errorf("%q: %q, %v", evil, rows, err)
+		}
+	}
+	if got := write(t, CSV, nil); !strings.HasPrefix(got, "domain,type,") {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestJSONIsOneList: whatever was added, and when.
+func TestJSONIsOneList(t *testing.T) {
+	records := Publication{Domain: "example.com", Keys: fixedKeys(t)}.Records()
+	for _, parts := range [][][]Entry{nil, {nil}, {records}, {records[:1], nil, records[1:]}} {
+		var b bytes.Buffer
+		w, err := NewWriter(&b, JSON)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want []Entry
+		for _, p := range parts {
+			if err := w.Add("title", p); err != nil {
+				t.Fatal(err)
+			}
+			want = append(want, p...)
+		}
+		w.Note("for people")
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		var got []Entry
+		if err := json.Unmarshal(b.Bytes(), &got); err != nil || !cmp.Equal(append([]Entry{}, want...), append([]Entry{}, got...)) {
+			t.Errorf("%v\n%s", err, &b)
+		}
+	}
+}
+
+// TestWritesAsItGoes: who reads a long list sees each domain when it is known.
+func TestWritesAsItGoes(t *testing.T) {
+	for _, form := range []Form{Plain, BIND, CSV, JSON} {
+		var b bytes.Buffer
+		w, err := NewWriter(&b, form)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Add("one.example", Publication{Domain: "one.example"}.Records()); err != nil || !strings.Contains(b.String(), "_dmarc.one.example") {
+			t.Errorf("%s: %v, %q", form, err, &b)
+		}
+	}
+}
+
+// TestSeveralDomains: each below its title, what is said about all of them once.
+func TestSeveralDomains(t *testing.T) {
+	for _, form := range []Form{Plain, BIND} {
+		var b bytes.Buffer
+		w, err := NewWriter(&b, form)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, domain := range []string{"one.example", "two.example", "three.example"} {
+			records := Publication{Domain: domain}.Records()
+			if domain == "two.example" {
+				records = nil
+			}
+			if err := w.Add(domain, records); err != nil {
+				t.Fatal(err)
+			}
+			w.Note("noted about " + domain)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		text := b.String()
+		for what, want := range map[string]bool{"_dmarc.one.example": true, "_dmarc.three.example": true, " one.example": true, "= two.example": false, "# two.example": false, "noted about two.example": true} {
+			if strings.Contains(text, what) != want {
+				t.Errorf("%s: %q: %v in\n%s", form, what, !want, text)
+			}
+		}
+		if n := strings.Count(text, "who may send for"); n != 1 {
+			t.Errorf("%s: explained %d times in\n%s", form, n, text)
+		}
+		if form == BIND && len(zone(t, text)) != 0 {
+			t.Errorf("advice is live in\n%s", text)
+		}
+	}
+}
+
+// TestRoute53Limits: what Amazon would refuse is not written.
+func TestRoute53Limits(t *testing.T) {
+	for name, c := range map[string]struct {
+		n, size int
+		good    bool
+	}{"many": {500, 10, true}, "too many": {501, 10, false}, "large": {10, 1599, true}, "too large": {10, 1600, false}} {
+		var records []Entry
+		for range c.n {
+			records = append(records, Entry{Type: TypeCNAME, Name: "s1._domainkey.example.com", Value: strings.Repeat("x", c.size), Need: Required}) // and a dot
+		}
+		var b bytes.Buffer
+		if err := Write(&b, Route53, records); (err == nil) != c.good || b.Len() > 0 != c.good {
+			t.Errorf("%s: %v, %d bytes", name, err, b.Len())
+		}
+	}
+}
+
 func TestChunks(t *testing.T) {
 	for _, n := range []int{0, 1, 255, 256, 510, 511, 5000} {
 		v := strings.Repeat("x", n)
@@ -218,6 +387,9 @@ func TestQuoteTXT(t *testing.T) {
 		got := zone(t, `x. 60 IN TXT "a" `+quoteTXT(s)+"\n")["x."]
 		if len(got) != 1 || len(got[0]) != 2 || unescape(got[0][1]) != s {
 			t.Errorf("%q: %q", s, got)
+		}
+		if strings.ContainsFunc(quoteTXT(s), func(r rune) bool { return r < ' ' || r > '~' }) {
+			t.Errorf("%q is not written in ASCII", s)
 		}
 	}
 }

@@ -129,7 +129,7 @@ func (d *daemon) cli(args ...string) ([]byte, error) {
 }
 
 // zones are the zones of our domains: what `sealmilter dns` says to publish, its advice on SPF and DMARC followed as it
-// says ("remove the ; in front"), and the host names.
+// says ("remove the ; in front"), and the host names. The host's own name is another zone's.
 func (d *daemon) zones() (map[string]string, error) {
 	zones := map[string]string{}
 	for _, domain := range ourDomains {
@@ -137,7 +137,7 @@ func (d *daemon) zones() (map[string]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		advice := regexp.MustCompile(`(?m)^; (\S+\. \d+ IN TXT )`)
+		advice := regexp.MustCompile(`(?m)^; (\S*` + regexp.QuoteMeta(domain) + `\. \d+ IN TXT )`)
 		zones[domain+"."] = advice.ReplaceAllString(string(text), "$1") + "\n" + fmt.Sprintf("mail.%s. A %s\n%s. MX 10 mail.%s.\n", domain, ourEgress, domain, domain)
 	}
 	return zones, nil
