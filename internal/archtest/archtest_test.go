@@ -48,8 +48,11 @@ var rooms = []room{
 	{"milter/client", "internal/postfix/version", "", "it plays the MTA, which knows nothing of us"},
 	{"milter/witness", "", "", "it is no part of the daemon"},
 
-	{"internal/config", "policy policy/tree auth/resolve internal/address internal/wholefile", "", "what the file says is known before anything is made of it"},
+	{"internal/config", "policy policy/tree auth/resolve internal/address internal/wholefile internal/sqldb/query", "", "what the file says is known before anything is made of it"},
 	{"internal/config/edit", "auth/resolve internal/problem", "os", "an edit can be replayed from the file's text"},
+	{"internal/source", "internal/problem internal/wholefile", "", "what becomes of a list does not depend on who gave it"},
+	{"internal/sqldb", "internal/problem internal/sqldb/query", "", "it asks a database and does not know what for"},
+	{"internal/sqldb/query", "", "os net database/sql", "a query is judged from its text"},
 	{"internal/dnsclient", "auth/resolve", "", "it answers questions and does not know whose"},
 	{"internal/assemble", `internal/config keys policy auth auth/dkim auth/resolve milter internal/transaction internal/dnsclient internal/asuser
 		internal/problem`, "", "it makes the parts and starts none"},
@@ -98,6 +101,9 @@ var importers = map[string][]string{
 	"golang.org/x/net/netutil":            {"internal/socket"},
 	"golang.org/x/sys":                    {"cmd/sealmilter", "internal/child"},
 	"github.com/prometheus/client_golang": {"internal/telemetry"},
+	"github.com/go-sql-driver/mysql":      {"internal/sqldb"},
+	"github.com/jackc/pgx/v5":             {"internal/sqldb"},
+	"modernc.org/sqlite":                  {"internal/sqldb"},
 	"github.com/spf13/cobra":              {"cmd/sealmilter"},
 	"github.com/spf13/pflag":              {"cmd/sealmilter"},
 	"github.com/coreos/go-systemd/v22":    {"cmd/sealmilter"},
