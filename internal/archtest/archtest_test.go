@@ -55,7 +55,7 @@ var rooms = []room{
 	{"internal/sqldb/query", "", "os net database/sql", "a query is judged from its text"},
 	{"internal/dnsclient", "auth/resolve", "", "it answers questions and does not know whose"},
 	{"internal/assemble", `internal/config keys policy auth auth/dkim auth/resolve milter internal/transaction internal/dnsclient internal/asuser
-		internal/problem`, "", "it makes the parts and starts none"},
+		internal/problem internal/source internal/sqldb`, "", "it makes the parts and starts none"},
 	{"internal/proof", "keys keys/publish auth/dkim auth/header internal/secondopinion", "", "a proof needs a key and nothing that runs"},
 	{"internal/mta", "internal/child internal/postfix milter/client", "", "it reads a host and judges nothing"},
 	{"internal/inspect", `auth/resolve internal/config internal/assemble internal/proof internal/admin internal/socket internal/problem internal/address
@@ -65,7 +65,7 @@ var rooms = []room{
 		"a report can be made again from the message's text and a zone"},
 	{"internal/admin", "internal/problem keys", "", "the answers of a daemon do not depend on how it runs"},
 	{"internal/service", `internal/config internal/assemble internal/admin internal/inspect internal/proof internal/dnsclient internal/socket
-		internal/telemetry internal/problem internal/observe internal/transaction internal/asuser milter auth keys keys/publish`, "", "nothing is decided in it"},
+		internal/telemetry internal/problem internal/observe internal/transaction internal/asuser internal/source milter auth keys keys/publish`, "", "nothing is decided in it"},
 
 	{"internal/setup", `internal/admin internal/config internal/config/edit internal/assemble internal/inspect internal/proof internal/postfix internal/sendmail
 		internal/filing internal/socket internal/asuser internal/child internal/mta internal/secondopinion internal/problem internal/plain internal/wholefile

@@ -86,6 +86,8 @@ type Sign struct {
 	DomainsFrom      DomainsFrom `yaml:"domains_from"`
 	Senders          Tree        `yaml:"senders" shape:"map"`
 	Rotate           Tree        `yaml:"rotate" shape:"map"`
+	// Role: a master makes keys and writes down their lives, a follower takes both from the folder.
+	Role string `yaml:"role" words:"master follower"`
 }
 
 // ViaSES reports whether mail leaves through Amazon SES.

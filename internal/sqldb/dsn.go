@@ -71,4 +71,3 @@ func private(path string, info fs.FileInfo) error {
 	}
 	return nil
 }
-
