@@ -59,7 +59,7 @@ var rooms = []room{
 	{"internal/proof", "keys keys/publish auth/dkim auth/header internal/secondopinion", "", "a proof needs a key and nothing that runs"},
 	{"internal/mta", "internal/child internal/postfix milter/client", "", "it reads a host and judges nothing"},
 	{"internal/inspect", `auth/resolve internal/config internal/assemble internal/proof internal/admin internal/socket internal/problem internal/address
-		internal/asuser internal/doctor internal/filing internal/mta keys keys/publish`, "",
+		internal/asuser internal/doctor internal/filing internal/mta internal/source keys keys/publish`, "",
 		"it looks, and starts nothing"},
 	{"internal/explain", "internal/transaction internal/secondopinion internal/plain policy auth auth/dkim auth/header auth/resolve", "os",
 		"a report can be made again from the message's text and a zone"},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/sealmilter/sealmilter/internal/asuser"
 	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/source"
 	"github.com/sealmilter/sealmilter/internal/sqldb"
@@ -40,7 +41,21 @@ func Origin(f config.DomainsFrom) string { return source.Origin(f.Driver, f.DSNF
 // Ask asks the database of f for its names, once. The file with the DSN is read
 // each time: a new password needs no reload.
 func Ask(ctx context.Context, f config.DomainsFrom) (source.Read, error) {
-	db, err := sqldb.Open(sqldb.Config{Driver: f.Driver, DSNFile: f.DSNFile})
+	return ask(ctx, f, func(open func() error) error { return open() })
+}
+
+// AskAs is Ask for the eyes of user uid, the daemon's; only root can. Their rights
+// are for the file alone.
+func AskAs(ctx context.Context, uid, gid int, f config.DomainsFrom) (source.Read, error) {
+	return ask(ctx, f, func(open func() error) error { return asuser.As(uid, gid, open) })
+}
+
+func ask(ctx context.Context, f config.DomainsFrom, as func(open func() error) error) (source.Read, error) {
+	var db *sqldb.DB
+	err := as(func() (err error) {
+		db, err = sqldb.Open(sqldb.Config{Driver: f.Driver, DSNFile: f.DSNFile})
+		return err
+	})
 	if err != nil {
 		return source.Read{}, err
 	}
@@ -51,6 +66,10 @@ func Ask(ctx context.Context, f config.DomainsFrom) (source.Read, error) {
 	}
 	return source.Rows(rows, config.SignableName), nil
 }
+
+// WrongDatabase reports whether what Ask said is for somebody to correct; else the
+// database may only be down.
+func WrongDatabase(err error) bool { return sqldb.Wrong(err) }
 
 // maxKeyless is how many domains without a key are told one by one.
 const maxKeyless = 10

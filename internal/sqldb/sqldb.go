@@ -54,12 +54,12 @@ type DB struct {
 func Open(c Config) (*DB, error) {
 	dsn, err := readDSN(c.DSNFile)
 	if err != nil {
-		return nil, err
+		return nil, problem.Fail(problem.Hint(err), "%w: %w", ErrDSN, err)
 	}
 	b := &budget{}
 	connector, err := connect(c.Driver, dsn, b)
 	if err != nil {
-		return nil, problem.Fail(forms(c.Driver), "%s holds no DSN of %s", c.DSNFile, c.Driver)
+		return nil, problem.Fail(forms(c.Driver), "%w: %s holds no DSN of %s", ErrDSN, c.DSNFile, c.Driver)
 	}
 	return open(c.Driver, connector, b), nil
 }
@@ -116,13 +116,13 @@ func (db *DB) read(ctx context.Context, most int, text string, args []any) ([]st
 		return nil, err
 	}
 	if len(columns) != 1 {
-		return nil, problem.Fail("one column, such as SELECT DomainName FROM domains_table", "the query has %d columns", len(columns))
+		return nil, problem.Fail("one column, such as SELECT DomainName FROM domains_table", "%w", wrongQuery(fmt.Sprintf("the query has %d columns", len(columns))))
 	}
 	list, total := []string{}, 0
 	var cell sql.RawBytes
 	for rows.Next() {
 		if len(list) == most {
-			return nil, problem.Fail("a condition (WHERE) makes it fewer", "the query has more than %d rows", most)
+			return nil, problem.Fail("a condition (WHERE) makes it fewer", "%w", wrongQuery(fmt.Sprintf("the query has more than %d rows", most)))
 		}
 		if err := rows.Scan(&cell); err != nil {
 			return nil, err
