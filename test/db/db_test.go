@@ -3,12 +3,15 @@ package db
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/sealmilter/sealmilter/internal/config"
+	"github.com/sealmilter/sealmilter/internal/postfix"
 	"github.com/sealmilter/sealmilter/internal/problem"
 	"github.com/sealmilter/sealmilter/internal/source"
 	"github.com/sealmilter/sealmilter/internal/sqldb"
@@ -211,6 +214,46 @@ func TestMany(t *testing.T) {
 		s.fill(sqldb.MaxRows - 100_000 + 1)
 		if _, err := db.Column(t.Context(), names); err == nil || !strings.Contains(err.Error(), fmt.Sprint(sqldb.MaxRows)) {
 			t.Error(err)
+		}
+	})
+}
+
+// TestWhatSetUpProposes: the rights that set-up prints are enough for the query that
+// it derives from Postfix's, and for nothing else.
+func TestWhatSetUpProposes(t *testing.T) {
+	each(t, func(t *testing.T, s *server) {
+		s.do("DROP TABLE " + s.table())
+		table, kind, hosts := "domains_table", "pgsql", "unix:"+s.dir
+		drop := "DROP OWNED BY sealmilter"
+		if s.driver == query.MySQL {
+			table, kind, hosts, drop = s.table(), "mysql", "unix:"+s.dir+"/s", "SELECT 1"
+		}
+		s.do("CREATE TABLE " + table + " (DomainName VARCHAR(500), active CHAR(1), secret VARCHAR(10))")
+		s.do("INSERT INTO " + table + " VALUES ('one.example', '1', 'x'), ('two.example', '0', 'y')")
+		text := "hosts = " + hosts + "\ndbname = servermail\nuser = postfix\npassword = x\nquery = SELECT 1 FROM domains_table WHERE DomainName='%s' AND active='1'\n"
+		l, ok := postfix.ParseDomainTable(kind, "/etc/postfix/d.cf", text).List(nil)
+		if !ok || l.Driver != s.driver {
+			t.Fatalf("%+v", l)
+		}
+		s.do(drop)
+		if s.driver == query.MySQL {
+			s.do("DROP USER 'sealmilter'@'localhost'")
+		} else {
+			s.do("DROP USER sealmilter")
+		}
+		for _, line := range l.Grant {
+			s.do(line) // PASSWORD is one, too
+		}
+		path := filepath.Join(t.TempDir(), "dsn")
+		if err := os.WriteFile(path, []byte(l.DSN+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		db := open(t, sqldb.Config{Driver: l.Driver, DSNFile: path})
+		if got, err := db.Column(t.Context(), l.Query); err != nil || !slices.Equal(got, []string{"one.example"}) {
+			t.Errorf("%s: %q, %v", l.Query, got, err)
+		}
+		if got, err := db.Column(t.Context(), "SELECT secret FROM domains_table"); err == nil {
+			t.Errorf("it reads more: %q", got)
 		}
 	})
 }
