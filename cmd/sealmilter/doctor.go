@@ -22,9 +22,9 @@ const doctorPatience = 2 * time.Minute
 
 // doctorFlags are the flags of doctor.
 type doctorFlags struct {
-	config, keys, zone, helo, postfix, port25, lang string
-	egress, selectors                               []string
-	noMTA, asJSON, dnsbl                            bool
+	config, keys, state, zone, helo, postfix, port25, lang string
+	egress, selectors                                      []string
+	noMTA, asJSON, dnsbl                                   bool
 }
 
 func newDoctor() *cobra.Command {
@@ -65,7 +65,7 @@ learn our address only by --dnsbl and --port25. Exit code 1 when something fails
 				defer still.Stop()
 			}
 			all, err := inspect.Doctor(ctx, inspect.Examination{
-				Domain: domain, Config: f.config, MayLack: f.config == defaultConfig, Keys: f.keys, Zone: f.zone, Helo: f.helo,
+				Domain: domain, Config: f.config, MayLack: f.config == defaultConfig, Keys: f.keys, State: f.state, Zone: f.zone, Helo: f.helo,
 				PostfixDir: f.postfix, Egress: egress, Selectors: f.selectors, NoMTA: f.noMTA, DNSBL: f.dnsbl, Port25: f.port25,
 				Korean: lang == "ko",
 			})
@@ -88,6 +88,7 @@ learn our address only by --dnsbl and --port25. Exit code 1 when something fails
 		},
 	}
 	configFlag(cmd, &f.config)
+	stateFlag(cmd, &f.state)
 	cmd.Flags().StringVar(&f.keys, "keys", "", "key `folder` (default: sign.keys of the configuration)")
 	cmd.Flags().StringSliceVar(&f.egress, "egress", nil, "our public `addresses` (default: egress of the configuration, else the host's own)")
 	cmd.Flags().StringVar(&f.helo, "helo", "", "the `name` that the MTA says in HELO (default: the MTA's setting, else the host's name)")

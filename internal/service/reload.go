@@ -29,6 +29,7 @@ func (s *service) use(r *running, problems config.Problems) []problem.Problem {
 	}
 	s.state.problems(trouble)
 	s.state.runs(r)
+	s.domains.uses(r)
 	return trouble
 }
 
@@ -42,7 +43,7 @@ func (s *service) reload() admin.Reload {
 		s.log.Error("reload failed: the old configuration stays", "config", s.Config)
 		return s.reloadFailed(inspect.Problems(problems, nil))
 	}
-	r, err := build(loaded.Config, s.now, s.log, s.metrics, s.observer, s.Now)
+	r, err := build(loaded.Config, s.domains.of(loaded.Config), s.now, s.log, s.metrics, s.observer, s.Now)
 	if err != nil {
 		s.log.Error("reload failed: the old configuration stays", "config", s.Config, "err", err)
 		return s.reloadFailed(append(inspect.Problems(problems, nil), problem.Problem{Severity: problem.Fault, Place: s.Config, Message: err.Error()}))
@@ -70,7 +71,7 @@ func (s *service) reload() admin.Reload {
 
 // rekey reads the keys again, with the configuration that is in use.
 func (s *service) rekey() {
-	r, err := build(s.now.cfg, s.now, s.log, s.metrics, s.observer, s.Now)
+	r, err := build(s.now.cfg, s.domains.of(s.now.cfg), s.now, s.log, s.metrics, s.observer, s.Now)
 	if err != nil {
 		s.log.Error("keys cannot be read again: the old ones stay in use", "err", err)
 		return

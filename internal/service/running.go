@@ -22,8 +22,9 @@ import (
 type running struct {
 	cfg      *config.Config
 	problems config.Problems
-	path     string // the file that it was read from
-	degraded bool   // ... is not the one that was asked for
+	path     string   // the file that it was read from
+	degraded bool     // ... is not the one that was asked for
+	listed   []string // of a database, beside sign.domains
 	store    *keys.Store
 	trouble  []keys.Problem
 	resolver *dnsclient.Client
@@ -38,10 +39,10 @@ type running struct {
 // rotation is what rotate has to know of a domain.
 func (r *running) rotation(domain string) rotate.Settings { return assemble.Rotation(r.cfg, domain) }
 
-// build makes what cfg describes. It touches nothing of prev, which is in use
+// build makes what cfg describes, with more domains that a database gave. It touches nothing of prev, which is in use
 // and nil at the start.
-func build(cfg *config.Config, prev *running, log *slog.Logger, m *telemetry.Metrics, o transaction.Observer, now func() time.Time) (*running, error) {
-	r := &running{cfg: cfg}
+func build(cfg *config.Config, listed []string, prev *running, log *slog.Logger, m *telemetry.Metrics, o transaction.Observer, now func() time.Time) (*running, error) {
+	r := &running{cfg: cfg, listed: listed}
 	var used *keys.Store
 	// A resolver that is replaced is not closed: a client may keep a transaction
 	// open for as long as it likes, and its checks would end as temperror. It
@@ -70,7 +71,7 @@ func build(cfg *config.Config, prev *running, log *slog.Logger, m *telemetry.Met
 		}
 	}
 	r.mark = folderMark(context.Background(), cfg.Sign.Keys)
-	if r.store, r.trouble = assemble.Keys(cfg, used); r.store == nil {
+	if r.store, r.trouble = assemble.Keys(assemble.Listed(cfg, listed), used); r.store == nil {
 		return nil, problem.Fail("", "%s: %s", r.trouble[0].Path, r.trouble[0].Message)
 	}
 	r.store = r.store.At(now)
