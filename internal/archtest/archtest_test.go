@@ -40,7 +40,8 @@ var rooms = []room{
 	{"keys", "", "", "the safe does not know the mail"},
 	{"keys/publish", "keys internal/address", "", "records follow from keys and domains alone"},
 
-	{"internal/transaction", "internal/transaction/sendmailform policy keys auth auth/dkim auth/header", "log log/slog net os os/exec",
+	{"internal/signing", "auth auth/resolve", "context net os time", "who may write as whom can be replayed from rules and addresses"},
+	{"internal/transaction", "internal/transaction/sendmailform internal/signing policy keys auth auth/dkim auth/header", "log log/slog net os os/exec",
 		"what becomes of a message is one value; who writes or counts it is an observer"},
 	{"internal/transaction/sendmailform", "", "", "it knows Sendmail's form of addresses only"},
 	{"internal/observe", "internal/transaction internal/telemetry auth", "os", "it is told what was decided, and decides nothing"},
