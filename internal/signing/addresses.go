@@ -114,7 +114,7 @@ func ReadAddresses(rows []string) (a *Addresses, bad []string) {
 		a.n++
 		if local := foldLocal(row[:at]); local != "" {
 			a.exact[pair{local, d}] = true
-		} else if at == 0 {
+		} else {
 			a.domains[d] = true
 		}
 	}

@@ -51,6 +51,7 @@ const office = `
 kim@x.example: sales@z.example @y.example
 boss: @x.example @*.x.example {user}@y.example
 *@rich.example: @{user.domain}
+*@w.example: {user}@v.example
 192.168.5.0/24: @x.example
 2001:db8::/32: printer@y.example
 local: root@host.example @x.example
@@ -72,6 +73,7 @@ func TestDenied(t *testing.T) {
 		{Principal{User: "boss"}, "any@x.example @x.example any@a.b.x.example boss@y.example BOSS@y.example", "boss@z.example @y.example any@yx.example any@example"},
 		{Principal{User: "BOSS"}, "any@x.example boss@y.example", "any@y.example"},
 		{Principal{User: "a@rich.example"}, "any@rich.example @rich.example", "any@x.example any@a.rich.example any@example"},
+		{Principal{User: "a@w.example"}, "a@w.example", "@v.example a@v.example @w.example"},
 		// The host of a web mailer is not its users.
 		{Principal{User: "eve@z.example", Local: true, Client: netip.MustParseAddr("192.168.5.1")}, "eve@z.example", "any@x.example root@host.example www@y.example"},
 		{Principal{User: "eve", Local: true}, "", "any@x.example eve@x.example postmaster@x.example eve@y.example"},
