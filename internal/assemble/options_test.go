@@ -54,6 +54,15 @@ func TestEveryOptionLands(t *testing.T) {
 			}
 			return
 		}
+		if strings.HasPrefix(name, "sign.senders.") && !strings.Contains(name, "query") { // the same
+			cfg.Sign.Senders = ruled(t).Sign.Senders
+			with := made(cfg)
+			other(t, name, reflect.ValueOf(cfg).Elem().FieldByIndex(index))
+			if made(cfg) == with {
+				t.Errorf("%s does nothing", name)
+			}
+			return
+		}
 		other(t, name, reflect.ValueOf(cfg).Elem().FieldByIndex(index))
 		if place, ok := elsewhere[name]; ok {
 			used[name] = true
@@ -81,8 +90,33 @@ func made(cfg *config.Config) string {
 	set := Setup(cfg, Parts{Resolver: &resolve.Zone{}, Log: slog.New(slog.DiscardHandler)})
 	a := *set.Auth
 	a.Resolver, a.Panic, a.Now = nil, nil, nil
-	return fmt.Sprintf("%+v\n%+v\n%+v\n%+v\n%+v\n%+v\n%+v\n%+v\n%+v\n%+v", set.AuthservID, set.Rules, set.MTA, set.TrustedIDs, set.Sign, set.Limits, a,
+	senders := ""
+	if set.Senders != nil {
+		senders = fmt.Sprintf("%+v %+v", *set.Senders, *set.Senders.Rules)
+	}
+	return fmt.Sprintf("%s\n%+v\n%+v\n%+v\n%+v\n%+v\n%+v\n%+v\n%+v\n%+v\n%+v", senders, set.AuthservID, set.Rules, set.MTA, set.TrustedIDs, set.Sign, set.Limits, a,
 		Server(cfg), domainSpecs(cfg), resolverConfig(cfg.DNS))
+}
+
+// ruled has rules about senders.
+func ruled(t *testing.T) *config.Config {
+	t.Helper()
+	cfg, problems := config.Parse("milter.yaml", []byte(`
+authserv_id: mx.example
+sign:
+  senders:
+    rules:
+      - {user: kim@example.com, from: "{user}"}
+      - {user: "*@example.com", from: info@example.com}
+      - {user: "*", from: "@example.org"}
+      - {client: 192.168.5.0/24, from: "@example.net"}
+      - {local: true, from: "@*.example.net"}
+    query: {driver: sqlite, dsn_file: /etc/dsn, query: "SELECT a FROM b WHERE c = ?"}
+`))
+	if cfg == nil {
+		t.Fatal(problems)
+	}
+	return cfg
 }
 
 // leaves calls f for each option: what has a name in the file and is no section.
@@ -108,6 +142,9 @@ func other(t *testing.T, name string, v reflect.Value) {
 	switch name {
 	case "sign.rsa":
 		v.SetString("openssl")
+		return
+	case "sign.senders.rules":
+		v.Set(v.Slice(0, v.Len()-1))
 		return
 	case "sign.via":
 		v.SetString("ses")

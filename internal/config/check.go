@@ -112,6 +112,7 @@ func (d *decoder) checkSign(c *Config) {
 		d.checkDomain(path, dom)
 		d.twice(path+".selectors", dom.Selectors)
 	}
+	d.checkSenders(&s.Senders)
 	d.twice("sign.headers", s.Headers)
 	d.twice("sign.oversign", s.Oversign)
 	// RFC 6376 §5.4: From MUST be signed.

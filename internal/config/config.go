@@ -84,7 +84,7 @@ type Sign struct {
 	Via              string      `yaml:"via" words:"direct ses"`
 	RSA              string      `yaml:"rsa" words:"auto go openssl"`
 	DomainsFrom      DomainsFrom `yaml:"domains_from"`
-	Senders          Tree        `yaml:"senders" shape:"map"`
+	Senders          Senders     `yaml:"senders"`
 	Rotate           Tree        `yaml:"rotate" shape:"map"`
 }
 

@@ -43,7 +43,7 @@ func defaults() *Config {
 			Oversign: []string{"From", "Reply-To", "To", "Cc", "Subject", "Content-Type"},
 			Via:      "direct",
 			RSA:      "auto",
-			Senders:  emptyTree(tree.Map),
+			Senders:  Senders{OnMismatch: "log"},
 			Rotate:   emptyTree(tree.Map),
 		},
 		Verify: Verify{SPF: true, DKIM: true, DMARC: true, IPRev: true},

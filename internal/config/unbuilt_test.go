@@ -10,7 +10,7 @@ import (
 // issues.
 func TestUnbuiltIsKnown(t *testing.T) {
 	c := parse(t, `
-sign: {domains: [example.com], rsa: openssl, domains_from: {driver: mysql}, senders: {a: b}, rotate: {a: b}}
+sign: {domains: [example.com], rsa: openssl, domains_from: {driver: mysql}, senders: {query: {driver: mysql, dsn_file: /d, query: "SELECT a WHERE b = ?"}}, rotate: {a: b}}
 verify: {arc: true, dnsbl: [bl.example]}
 arc: {seal: {domain: example.com, selector: s1}}
 forwarders: [a]

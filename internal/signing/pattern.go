@@ -64,7 +64,7 @@ func ParsePattern(s string) (Pattern, error) {
 	at := strings.LastIndexByte(s, '@')
 	if at < 0 {
 		if d, err := resolve.CanonicalName(strings.TrimPrefix(strings.TrimPrefix(s, "*"), ".")); err == nil && strings.Contains(d, ".") {
-			return p, wrong(fmt.Sprintf(`write "@%s" for every address of the domain`, d), "%q is no address", s)
+			return p, wrong(fmt.Sprintf(`for every address of the domain, write "@%s"`, d), "%q is no address", s)
 		}
 		return p, wrong(`write kim@x.example, "@x.example", "{user}" or "@{user.domain}"`, "%q is no address", s)
 	}
@@ -73,7 +73,7 @@ func ParsePattern(s string) (Pattern, error) {
 	case local == userWord:
 		p.user = true
 	case local == "*":
-		return p, wrong(fmt.Sprintf(`write "@%s" for every address of the domain`, domain), "%q is no address", s)
+		return p, wrong(fmt.Sprintf(`for every address of the domain, write "@%s"`, domain), "%q is no address", s)
 	case strings.ContainsAny(local, "{}"):
 		return p, unknownWord(s)
 	case strings.Contains(local, "*"):

@@ -39,9 +39,9 @@ type sender struct {
 	cancel    context.CancelFunc
 }
 
-// senderPatience is how long a look-up may take from MAIL FROM on; mostly it is
-// over before the body comes.
-const senderPatience = 2 * time.Second
+// senderPatience is how long a look-up may take from MAIL FROM on. The directory
+// gives up before that, and then has its last answer.
+const senderPatience = 3 * time.Second
 
 type grant struct {
 	more *signing.Addresses
