@@ -213,9 +213,18 @@ func bounded(s string) string {
 	return string(b)
 }
 
+// onMismatch is what becomes of m where its principal may not write it. What the
+// MTA itself reports (RFC 5321 §4.5.5) would be lost with a refusal.
+func (m *Message) onMismatch() signing.Action {
+	if a := m.sender.set.OnMismatch; a != signing.Reject || m.sender.principal.User != "" || m.env.MailFrom != "" {
+		return a
+	}
+	return signing.SignNot
+}
+
 // obey takes the signatures away from a message that must not have them.
 func (m *Message) obey(r ruling) {
-	if r.text == "" || m.sender.set.OnMismatch == signing.Log {
+	if r.text == "" || m.onMismatch() == signing.Log {
 		return
 	}
 	if s := m.seal; s.run != nil || s.err != nil {
@@ -229,7 +238,7 @@ func (m *Message) follow(d *Decision, r ruling) {
 	if r.text == "" {
 		return
 	}
-	action := m.sender.set.OnMismatch
+	action := m.onMismatch()
 	if action == signing.Log {
 		d.Mismatch = r.text
 		return
@@ -244,5 +253,5 @@ func (m *Message) follow(d *Decision, r ruling) {
 		v.Reply = policy.Reply{Code: 451, Enhanced: "4.4.3", Text: "whom this login may send as cannot be told at the moment, try again later"}
 	}
 	d.refuse(v)
-	d.Unsigned = Unsigned{Why: Sender} // the verdict has the text
+	d.Unsigned = Unsigned{Why: Sender, Warn: r.unknown} // the verdict has the text
 }

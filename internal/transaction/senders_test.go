@@ -114,7 +114,12 @@ func fieldsOf(text string) (h header.Fields) {
 
 func sendAs(t testing.TB, set *Setup, h Hints, fields header.Fields) *Decision {
 	t.Helper()
-	m := Begin(t.Context(), set, Offer{Hints: h, MTA: MTA{Name: "mail.a.example", Sendmail: set.MTA == "sendmail"}})
+	return sendFrom(t, set, h, "bounces@z.example", fields)
+}
+
+func sendFrom(t testing.TB, set *Setup, h Hints, mailFrom string, fields header.Fields) *Decision {
+	t.Helper()
+	m := Begin(t.Context(), set, Offer{Hints: h, MailFrom: mailFrom, MTA: MTA{Name: "mail.a.example", Sendmail: set.MTA == "sendmail"}})
 	defer m.Close()
 	m.Authenticate()
 	for _, f := range fields {
@@ -337,6 +342,21 @@ func TestSenders(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestBouncesAreNotRefused: what the MTA reports is not lost, and not signed where
+// no rule allows it. A user has nothing of that.
+func TestBouncesAreNotRefused(t *testing.T) {
+	set := tenantSetup(t, signing.Reject)
+	fields := fieldsOf("From: MAILER-DAEMON@b.example")
+	local := Hints{Client: Client{Family: '4', IP: netip.MustParseAddr("127.0.0.1")}}
+	if d := sendFrom(t, set, local, "", fields); d.Reply != nil || len(signedFor(d)) > 0 || d.Unsigned.Why != Sender || d.Unsigned.Text == "" {
+		t.Errorf("%+v %+v", d.Reply, d.Unsigned)
+	}
+	local.AuthUser = "kim@a.example"
+	if d := sendFrom(t, set, local, "", fields); d.Reply == nil || d.Reply.Code != 550 {
+		t.Errorf("of a user: %+v", d.Reply)
 	}
 }
 
