@@ -3,7 +3,9 @@ package assemble
 import (
 	"context"
 	"errors"
+	"strings"
 
+	"github.com/sealmilter/sealmilter/auth"
 	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/signing"
 	"github.com/sealmilter/sealmilter/internal/transaction"
@@ -26,6 +28,18 @@ func senders(cfg config.Senders, d transaction.Directory) *transaction.Senders {
 		}
 	}
 	return s
+}
+
+// LocalMay reports whether a program of this host gets its mail signed as that
+// address, as far as cfg's senders are concerned.
+func LocalMay(cfg *config.Config, address string) bool {
+	s := senders(cfg.Sign.Senders, nil)
+	if s == nil || s.OnMismatch == signing.Log {
+		return true
+	}
+	at := strings.LastIndexByte(address, '@')
+	_, ok := s.Rules.Denied(signing.Principal{Local: true}, nil, []auth.Address{{Local: address[:at], Domain: address[at+1:]}})
+	return ok
 }
 
 // noDirectory stands for a database that is not asked: what it would allow is not
