@@ -229,6 +229,52 @@ func TestLastOneEndsIt(t *testing.T) {
 	}
 }
 
+// TestDeafDatabase: one that goes on after everybody left keeps nobody waiting, and
+// what it says then is not counted for a user who was forgotten meanwhile.
+func TestDeafDatabase(t *testing.T) {
+	var c Cache
+	asked, release, over := make(chan string, 2), make(chan []string), make(chan struct{})
+	c.Bad = func(string, []string) { close(over) }
+	c.Ask = func(_ context.Context, user string) ([]string, error) {
+		if user != "kim@x.example" {
+			return nil, nil
+		}
+		asked <- user
+		return <-release, nil
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := c.Addresses(ctx, "kim@x.example"); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	<-asked
+	got := make(chan error)
+	ctx, cancel = context.WithCancel(t.Context())
+	go func() {
+		_, err := c.Addresses(ctx, "kim@x.example")
+		got <- err
+	}()
+	<-asked // again, beside the first
+	cancel()
+	<-got
+	for i := range maxUsers {
+		if _, err := c.Addresses(t.Context(), fmt.Sprintf("u%d", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if c.users["kim@x.example"] != nil {
+		t.Fatal("not forgotten")
+	}
+	release <- []string{"a@x.example", "b@x.example", "nonsense"}
+	<-over
+	release <- nil
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.addresses != maxUsers {
+		t.Errorf("%d addresses of %d users", c.addresses, len(c.users))
+	}
+}
+
 // TestPanic: one in a look-up is its error.
 func TestPanic(t *testing.T) {
 	c := Cache{Ask: func(context.Context, string) ([]string, error) { panic("x") }}
