@@ -12,20 +12,21 @@ import (
 )
 
 func newCheck() *cobra.Command {
-	var path string
+	var path, state string
 	var asJSON, quiet bool
 	cmd := &cobra.Command{
 		Use:   "check [FILE]",
 		Short: "check a configuration and its keys",
 		Long: `Reads a configuration, loads every key and lets each sign a sample message that a
-second DKIM implementation must verify. Prints the effective configuration, or
-every problem with its place and what to do. Changes nothing.`,
+second DKIM implementation must verify. Asks the database of sign.domains_from once.
+Prints the effective configuration, or every problem with its place and what to do.
+Changes nothing.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				path = args[0]
 			}
-			r := inspect.Check(path, func(command string) string {
+			r := inspect.Check(path, state, func(command string) string {
 				if path != defaultConfig {
 					command += " --config " + path
 				}
@@ -45,6 +46,7 @@ every problem with its place and what to do. Changes nothing.`,
 		},
 	}
 	configFlag(cmd, &path)
+	stateFlag(cmd, &state)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "print problems only")
 	return cmd
@@ -59,6 +61,9 @@ func printChecked(out, stderr io.Writer, r *inspect.Checked, quiet bool) {
 	}
 	fmt.Fprintln(out, "# effective configuration")
 	r.Config.WriteYAML(out)
+	if d := r.Database; d != nil {
+		fmt.Fprintf(out, "# domains_from: %s, %d rows skipped\n", count(d.Names, "name"), d.Skipped)
+	}
 	for _, k := range r.Keys {
 		state := "signs"
 		switch {

@@ -23,9 +23,9 @@ const doctorPatience = 2 * time.Minute
 
 // doctorFlags are the flags of doctor.
 type doctorFlags struct {
-	config, keys, zone, helo, postfix string
-	egress, selectors                 []string
-	noMTA, asJSON                     bool
+	config, keys, state, zone, helo, postfix string
+	egress, selectors                        []string
+	noMTA, asJSON                            bool
 }
 
 func newDoctor() *cobra.Command {
@@ -56,7 +56,7 @@ paste. Changes nothing. Exit code 1 when something fails.`,
 				defer still.Stop()
 			}
 			all, err := inspect.Doctor(ctx, inspect.Examination{
-				Domain: domain, Config: f.config, MayLack: f.config == defaultConfig, Keys: f.keys, Zone: f.zone, Helo: f.helo,
+				Domain: domain, Config: f.config, MayLack: f.config == defaultConfig, Keys: f.keys, State: f.state, Zone: f.zone, Helo: f.helo,
 				PostfixDir: f.postfix, Egress: egress, Selectors: f.selectors, NoMTA: f.noMTA,
 			})
 			if err != nil {
@@ -78,6 +78,7 @@ paste. Changes nothing. Exit code 1 when something fails.`,
 		},
 	}
 	configFlag(cmd, &f.config)
+	stateFlag(cmd, &f.state)
 	cmd.Flags().StringVar(&f.keys, "keys", "", "key `folder` (default: sign.keys of the configuration)")
 	cmd.Flags().StringSliceVar(&f.egress, "egress", nil, "our public `addresses` (default: egress of the configuration, else the host's own)")
 	cmd.Flags().StringVar(&f.helo, "helo", "", "the `name` that the MTA says in HELO (default: the MTA's setting, else the host's name)")

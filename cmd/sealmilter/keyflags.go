@@ -15,11 +15,12 @@ import (
 )
 
 // keyFlags are the flags of every command that looks into the key folder.
-type keyFlags struct{ config, dir string }
+type keyFlags struct{ config, dir, state string }
 
 func (f *keyFlags) add(cmd *cobra.Command) {
 	configFlag(cmd, &f.config)
 	cmd.Flags().StringVar(&f.dir, "keys", "", "key `folder` (default: sign.keys of the configuration)")
+	stateFlag(cmd, &f.state)
 }
 
 // load reads the configuration. Before there is one at the usual place, the
@@ -28,7 +29,20 @@ func (f *keyFlags) load(cmd *cobra.Command) (*config.Config, error) {
 	if !cmd.Flags().Changed("config") && !mta.Exists(f.config) {
 		return config.Default(), nil
 	}
-	return readConfig(config.Loader{}, f.config, cmd.ErrOrStderr())
+	return f.read(config.Loader{}, cmd.ErrOrStderr())
+}
+
+// read adds what the daemon keeps of a database to the domains of the file.
+func (f *keyFlags) read(l config.Loader, stderr io.Writer) (*config.Config, error) {
+	cfg, err := readConfig(l, f.config, stderr)
+	if err != nil {
+		return nil, err
+	}
+	cfg, unknown := inspect.Listed(cfg, f.state)
+	if unknown != nil {
+		problem.Print(stderr, *unknown)
+	}
+	return cfg, nil
 }
 
 // loadForKeys is load where the name of our mail system does not matter: set-up
@@ -37,7 +51,7 @@ func (f *keyFlags) loadForKeys(cmd *cobra.Command) (*config.Config, error) {
 	if !cmd.Flags().Changed("config") && !mta.Exists(f.config) {
 		return config.Default(), nil
 	}
-	return readConfig(config.Loader{Hostname: func() (string, error) { return noName, nil }}, f.config, cmd.ErrOrStderr())
+	return f.read(config.Loader{Hostname: func() (string, error) { return noName, nil }}, cmd.ErrOrStderr())
 }
 
 // folder is the key folder: the flag's, else the configuration's.

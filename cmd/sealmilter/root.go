@@ -123,6 +123,11 @@ func configFlag(cmd *cobra.Command, path *string) {
 	cmd.Flags().StringVarP(path, "config", "c", defaultConfig, "configuration `file`")
 }
 
+// stateFlag adds --state.
+func stateFlag(cmd *cobra.Command, path *string) {
+	cmd.Flags().StringVar(path, "state", defaultState, "`folder` where the daemon keeps what a database gave (serve --state)")
+}
+
 func newVersion() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",

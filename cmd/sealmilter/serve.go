@@ -46,7 +46,7 @@ the last one that worked is used, unless --strict is given.`,
 		},
 	}
 	configFlag(cmd, &o.Config)
-	cmd.Flags().StringVar(&o.State, "state", defaultState, "`folder` for the last good configuration")
+	cmd.Flags().StringVar(&o.State, "state", defaultState, "`folder` for the last good configuration, and the domains that a database gave")
 	cmd.Flags().BoolVar(&o.Strict, "strict", false, "exit when the configuration is bad, whatever worked before")
 	return cmd
 }

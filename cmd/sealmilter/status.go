@@ -81,6 +81,29 @@ waits for a key that cannot be used, or when a key does not prove itself.`,
 	return cmd
 }
 
+// maxLines of one kind are told; a database may list a hundred thousand domains.
+const maxLines = 20
+
+// databaseLine says how the database of sign.domains_from is.
+func databaseLine(d *admin.DomainsFrom) string {
+	text := count(d.Names, "name")
+	switch {
+	case d.Answered != nil:
+		text += ", answered " + d.Answered.Format(time.RFC3339)
+	case d.Last != nil:
+		text += ", kept from " + d.Last.Format(time.RFC3339) + "; it has not answered since the start"
+	default:
+		text += "; it has not answered yet"
+	}
+	if d.Skipped > 0 && len(d.Rows) > 0 {
+		text += fmt.Sprintf("; %s skipped, the first: %s", count(d.Skipped, "row"), d.Rows[0])
+	}
+	if d.Problem != "" {
+		text += "; " + d.Problem
+	}
+	return text
+}
+
 func printStatus(w io.Writer, r *admin.Status) error {
 	state := "running"
 	if r.Degraded {
@@ -94,8 +117,14 @@ func printStatus(w io.Writer, r *admin.Status) error {
 	for _, l := range r.Listeners {
 		plain.Line(w, "listens", l)
 	}
-	for _, d := range r.Keyless {
+	if d := r.DomainsFrom; d != nil {
+		plain.Line(w, "database", databaseLine(d))
+	}
+	for _, d := range r.Keyless[:min(len(r.Keyless), maxLines)] {
 		plain.Line(w, "no key", d+": its mail goes out unsigned; sealmilter keys new "+d)
+	}
+	if more := len(r.Keyless) - maxLines; more > 0 {
+		plain.Line(w, "no key", count(more, "more domain")+" (--json has them all)")
 	}
 	for _, d := range r.Waiting {
 		plain.Line(w, "WAITS", d+": its mail gets a 451 until a key of it can be read")

@@ -33,8 +33,21 @@ type Status struct {
 	// gets a 451.
 	Waiting  []string          `json:"domains_waiting"`
 	Problems []problem.Problem `json:"problems"` // of the last time that files were read
+	// DomainsFrom is nil where no database is asked.
+	DomainsFrom *DomainsFrom `json:"domains_from,omitempty"`
 	// Counters since the start, those that are not zero.
 	Counters map[string]float64 `json:"counters"`
+}
+
+// DomainsFrom is how the database of sign.domains_from is.
+type DomainsFrom struct {
+	Names    int        `json:"names"`              // that are in use
+	Last     *time.Time `json:"last,omitempty"`     // when they were given; before the start, they are the kept ones
+	Answered *time.Time `json:"answered,omitempty"` // when it answered last, since the start
+	Skipped  int        `json:"skipped,omitempty"`  // rows that are no names
+	Rows     []string   `json:"skipped_rows,omitempty"`
+	Problem  string     `json:"problem,omitempty"` // why the last question was of no use
+	Hint     string     `json:"hint,omitempty"`
 }
 
 // Healthy: what is in use is what was asked for, no mail waits for its key, and

@@ -50,21 +50,24 @@ var rooms = []room{
 	{"milter/client", "internal/postfix/version", "", "it plays the MTA, which knows nothing of us"},
 	{"milter/witness", "", "", "it is no part of the daemon"},
 
-	{"internal/config", "policy policy/tree auth/resolve internal/address internal/signing internal/wholefile", "", "what the file says is known before anything is made of it"},
+	{"internal/config", "policy policy/tree auth/resolve internal/address internal/signing internal/sqldb/query internal/wholefile", "", "what the file says is known before anything is made of it"},
 	{"internal/config/edit", "auth/resolve internal/problem", "os", "an edit can be replayed from the file's text"},
+	{"internal/source", "internal/problem internal/wholefile", "", "what becomes of a list does not depend on who gave it"},
+	{"internal/sqldb", "internal/problem internal/sqldb/query", "", "it asks a database and does not know what for"},
+	{"internal/sqldb/query", "", "os net database/sql", "a query is judged from its text"},
 	{"internal/dnsclient", "auth/resolve", "", "it answers questions and does not know whose"},
 	{"internal/assemble", `internal/config keys policy auth auth/dkim auth/resolve milter internal/transaction internal/dnsclient internal/asuser
-		internal/directory internal/problem internal/signing`, "", "it makes the parts and starts none"},
+		internal/directory internal/problem internal/signing internal/source internal/sqldb`, "", "it makes the parts and starts none"},
 	{"internal/proof", "keys keys/publish auth/dkim auth/header internal/secondopinion", "", "a proof needs a key and nothing that runs"},
 	{"internal/mta", "internal/child internal/postfix milter/client", "", "it reads a host and judges nothing"},
 	{"internal/inspect", `auth/resolve internal/config internal/assemble internal/proof internal/admin internal/socket internal/problem internal/address
-		internal/asuser internal/doctor internal/filing internal/mta keys keys/publish`, "",
+		internal/asuser internal/doctor internal/filing internal/mta internal/source keys keys/publish`, "",
 		"it looks, and starts nothing"},
 	{"internal/explain", "internal/transaction internal/secondopinion internal/plain policy auth auth/dkim auth/header auth/resolve", "os",
 		"a report can be made again from the message's text and a zone"},
 	{"internal/admin", "internal/problem keys", "", "the answers of a daemon do not depend on how it runs"},
 	{"internal/service", `internal/config internal/assemble internal/admin internal/inspect internal/proof internal/dnsclient internal/socket
-		internal/telemetry internal/problem internal/observe internal/transaction internal/asuser milter auth keys keys/publish`, "", "nothing is decided in it"},
+		internal/telemetry internal/problem internal/observe internal/transaction internal/asuser internal/source milter auth keys keys/publish`, "", "nothing is decided in it"},
 
 	{"internal/setup", `internal/admin internal/config internal/config/edit internal/assemble internal/inspect internal/proof internal/postfix internal/sendmail
 		internal/filing internal/socket internal/asuser internal/child internal/mta internal/secondopinion internal/problem internal/plain internal/wholefile
@@ -100,6 +103,9 @@ var importers = map[string][]string{
 	"golang.org/x/net/netutil":            {"internal/socket"},
 	"golang.org/x/sys":                    {"cmd/sealmilter", "internal/child"},
 	"github.com/prometheus/client_golang": {"internal/telemetry"},
+	"github.com/go-sql-driver/mysql":      {"internal/sqldb"},
+	"github.com/jackc/pgx/v5":             {"internal/sqldb"},
+	"modernc.org/sqlite":                  {"internal/sqldb"},
 	"github.com/spf13/cobra":              {"cmd/sealmilter"},
 	"github.com/spf13/pflag":              {"cmd/sealmilter"},
 	"github.com/coreos/go-systemd/v22":    {"cmd/sealmilter"},

@@ -115,7 +115,7 @@ func KeysAs(uid, gid int, cfg *config.Config) (store *keys.Store, problems []key
 		store, problems = keys.LoadAs(uid, cfg.Sign.Keys, domainSpecs(cfg))
 		return nil
 	})
-	return store, problems, err
+	return store, foldKeyless(store, cfg.Sign.Keys, problems), err
 }
 
 func domainSpecs(cfg *config.Config) []keys.DomainSpec {
@@ -139,7 +139,7 @@ func Keys(cfg *config.Config, previous *keys.Store) (*keys.Store, []keys.Problem
 	if err != nil {
 		return previous, []keys.Problem{{Path: cfg.Sign.Keys, Severity: keys.Error, Message: "cannot be read as the user whose it is: " + err.Error()}}
 	}
-	return store, problems
+	return store, foldKeyless(store, cfg.Sign.Keys, problems)
 }
 
 // Resolver asks the servers of cfg. observe is told of each look-up, and state of

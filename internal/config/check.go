@@ -98,7 +98,7 @@ func (d *decoder) checkSign(c *Config) {
 	if s.Keys == "" {
 		d.failAt("sign.keys", "sign.keys is empty", "leave it away for "+Default().Sign.Keys)
 	}
-	if d.empty["sign.domains"] {
+	if d.empty["sign.domains"] && !s.DomainsFrom.Asked() {
 		d.warnAt("sign.domains", "sign.domains names no domain: no mail is signed", "write domains: [example.com]; where no mail is to be signed, domains: []")
 	}
 	first := map[string]int{}
@@ -112,6 +112,7 @@ func (d *decoder) checkSign(c *Config) {
 		d.checkDomain(path, dom)
 		d.twice(path+".selectors", dom.Selectors)
 	}
+	d.checkDomainsFrom(&s.DomainsFrom)
 	d.checkSenders(&s.Senders)
 	d.twice("sign.headers", s.Headers)
 	d.twice("sign.oversign", s.Oversign)

@@ -86,6 +86,8 @@ type Sign struct {
 	DomainsFrom      DomainsFrom `yaml:"domains_from"`
 	Senders          Senders     `yaml:"senders"`
 	Rotate           Tree        `yaml:"rotate" shape:"map"`
+	// Role: a master makes keys and writes down their lives, a follower takes both from the folder.
+	Role string `yaml:"role" words:"master follower"`
 }
 
 // ViaSES reports whether mail leaves through Amazon SES.
@@ -98,13 +100,19 @@ type SignDomain struct {
 	Subdomains bool     `yaml:"subdomains"`
 }
 
-// DomainsFrom is a data base with the names of sign.domains.
+// DomainsFrom is a database with more names for sign.domains, all of them in one
+// column. Zero: none.
 type DomainsFrom struct {
-	Driver  string        `yaml:"driver,omitempty"`
+	Driver  string        `yaml:"driver,omitempty" words:"mysql postgres sqlite"`
 	DSNFile string        `yaml:"dsn_file,omitempty" check:"path"`
 	Query   string        `yaml:"query,omitempty"`
-	Refresh time.Duration `yaml:"refresh,omitempty" min:"1s" max:"24h"`
+	Refresh time.Duration `yaml:"refresh,omitempty" min:"10s" max:"24h"`
+	// Line is where the file names DSNFile, for those who open it.
+	Line int `yaml:"-"`
 }
+
+// Asked reports whether there is a database to ask.
+func (f DomainsFrom) Asked() bool { return f.Driver != "" }
 
 // Verify says which checks run on inbound mail.
 type Verify struct {

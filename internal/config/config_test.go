@@ -24,6 +24,7 @@ var same = cmp.Options{
 	cmpopts.EquateEmpty(),
 	cmpopts.IgnoreFields(tree.Node{}, "Line", "Column", "Quoted"),
 	cmpopts.IgnoreFields(Policy{}, "Compiled"),
+	cmpopts.IgnoreFields(DomainsFrom{}, "Line"),
 	cmpopts.IgnoreFields(SenderQuery{}, "Line"),
 	cmpopts.EquateComparable(signing.Pattern{}, signing.UserPattern{}),
 	cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }),
@@ -141,12 +142,13 @@ func TestFull(t *testing.T) {
 		"oversign": {len(c.Sign.Oversign), 0},
 		"senders": {fmt.Sprint(c.Sign.Senders), "{reject [{* invalid Prefix false [{user}]} { 192.168.5.0/24 false [@x.example kim@예.example]} { invalid Prefix true [@*.x.example]} " +
 			"{Kim@예.example invalid Prefix false [info@{user.domain} \"a b\"@x.example]}] {sqlite /etc/dsn2 select a from b where c = ? 34}}"},
+		"from":    {c.Sign.DomainsFrom, DomainsFrom{"mysql", "/etc/dsn", "select name from d", 5 * time.Minute, 32}},
 		"dkim":    {c.Verify.DKIM, true},
 		"dnsbl":   {c.Verify.DNSBL, []DNSBLZone{{"zen.example"}, {"bl.example"}}},
 		"trusted": {c.Verify.TrustedAuthservIDs, []TrustedID{{"mx.example.net", nets}}},
 		"limits":  {c.Limits, Limits{65536, 1 << 20, 200, 16 << 20, 3, 50, 20 * time.Second, 10, 0, 128 << 10, time.Hour, 5 * time.Second, 5 * time.Second}},
 		"metrics": {c.Metrics.Listen, ":8890"},
-		"unbuilt": {strings.Join(c.Unbuilt(), ", "), "sign.rsa: openssl, sign.domains_from, sign.senders.query, sign.rotate, verify.arc, verify.dnsbl, " +
+		"unbuilt": {strings.Join(c.Unbuilt(), ", "), "sign.rsa: openssl, sign.rotate, verify.arc, verify.dnsbl, " +
 			"arc.seal, forwarders, reports, policy.rules: arc (always none), policy.rules: dnsbl (always empty)"},
 	} {
 		if !reflect.DeepEqual(r.got, r.want) {
@@ -156,6 +158,31 @@ func TestFull(t *testing.T) {
 	in := policy.Input{Env: &auth.Envelope{Direction: auth.Inbound}}
 	if v := c.Policy.Compiled.Decide(in); v.Rule != "broken-from" {
 		t.Errorf("%+v", v)
+	}
+}
+
+// TestDomainsFrom: a minute where nothing is said, and a list of names is not missed.
+func TestDomainsFrom(t *testing.T) {
+	c, problems := named().Parse("milter.yaml", []byte("sign:\n  domains:\n  domains_from: {driver: sqlite, dsn_file: /d, query: SELECT a FROM t}\n"))
+	if c == nil || len(problems) > 0 || c.Sign.DomainsFrom.Refresh != time.Minute || !c.Sign.DomainsFrom.Asked() || c.Sign.DomainsFrom.Line != 3 {
+		t.Errorf("%+v, %s", c, problems)
+	}
+	if Default().Sign.DomainsFrom.Asked() {
+		t.Error("a database is asked by default")
+	}
+}
+
+// TestSignableName: what a row may be.
+func TestSignableName(t *testing.T) {
+	for in, want := range map[string]string{
+		"Example.COM": "example.com", "example.com.": "example.com", "예.example": "xn--2j5b.example", "github.io": "github.io", "a_b.example": "a_b.example",
+		"": "", ".": "", "localhost": "", "co.uk": "", "*": "", "*.example.com": "", "192.0.2.1": "", "-a.example": "", "a b.example": "", " a.example": "",
+		"a\x00.example": "", "@example.com": "", "a@example.com": "", "a..example": "", strings.Repeat("a.", 200) + "example": "", "\xff.example": "", "[192.0.2.1]": "",
+	} {
+		got, err := SignableName(in)
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("%q: %q, %v", in, got, err)
+		}
 	}
 }
 
@@ -210,7 +237,7 @@ func roundTrip(t testing.TB, c *Config) {
 // TestEveryFieldHasARule: a string that is neither a word list nor checked is
 // free text, and there is only one of those.
 func TestEveryFieldHasARule(t *testing.T) {
-	free := map[string]bool{"Driver": true, "Query": true}
+	free := map[string]bool{"Query": true}
 	var walk func(reflect.Type)
 	walk = func(ty reflect.Type) {
 		for i := range ty.NumField() {

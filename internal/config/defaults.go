@@ -45,6 +45,7 @@ func defaults() *Config {
 			RSA:      "auto",
 			Senders:  Senders{OnMismatch: "log"},
 			Rotate:   emptyTree(tree.Map),
+			Role:     "master",
 		},
 		Verify: Verify{SPF: true, DKIM: true, DMARC: true, IPRev: true},
 		Policy: Policy{

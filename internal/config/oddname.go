@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -14,34 +15,54 @@ import (
 // checkDomain looks at one name of sign.domains, which is a name that has been
 // read.
 func (d *decoder) checkDomain(path string, dom SignDomain) {
-	name := dom.Name
-	if name == "" {
+	if dom.Name == "" {
 		return
 	}
+	if msg, hint := unsignable(dom.Name, dom.Subdomains); msg != "" {
+		d.failAt(path, msg, hint)
+	} else if !strings.Contains(dom.Name, ".") {
+		d.warnAt(path, fmt.Sprintf("domain %s has no dot", dom.Name), "outside your own network nobody finds its key; write the whole domain, such as example.com")
+	}
+}
+
+// unsignable says why mail of a name in its canonical form is not signed, "" when
+// it may be.
+func unsignable(name string, subdomains bool) (msg, hint string) {
 	if _, err := netip.ParseAddr(name); err == nil {
-		d.failAt(path, name+" is an address, no domain", "write the domain that stands behind the @ of From, such as example.com")
-		return
+		return name + " is an address, no domain", "write the domain that stands behind the @ of From, such as example.com"
 	}
-	for _, label := range strings.Split(name, ".") {
+	for label := range strings.SplitSeq(name, ".") {
 		if strings.HasPrefix(label, "-") || strings.HasSuffix(label, "-") {
-			hint := "" // RFC 1123 §2.1
 			if t := strings.Trim(name, "-"); t != name {
 				hint = "write " + t
 			}
-			d.failAt(path, fmt.Sprintf("%q: a label begins or ends with a hyphen", name), hint)
-			return
+			return fmt.Sprintf("%q: a label begins or ends with a hyphen", name), hint // RFC 1123 §2.1
 		}
-	}
-	if !strings.Contains(name, ".") {
-		d.warnAt(path, fmt.Sprintf("domain %s has no dot", name), "outside your own network nobody finds its key; write the whole domain, such as example.com")
-		return
 	}
 	// Under a public suffix others register: its keys would sign for all of them.
 	// Who runs such a domain says so, with subdomains: false.
-	if suffix, icann := publicsuffix.PublicSuffix(name); icann && suffix == name && dom.Subdomains {
-		d.failAt(path, fmt.Sprintf("%s is no one's own domain: others register theirs below it", name),
-			fmt.Sprintf("write yours, such as example.%s; who runs %s itself writes {name: %s, subdomains: false}", name, name, name))
+	if suffix, icann := publicsuffix.PublicSuffix(name); icann && suffix == name && subdomains && strings.Contains(name, ".") {
+		return fmt.Sprintf("%s is no one's own domain: others register theirs below it", name),
+			fmt.Sprintf("write yours, such as example.%s; who runs %s itself writes {name: %s, subdomains: false}", name, name, name)
 	}
+	return "", ""
+}
+
+// SignableName puts a name that comes from elsewhere than the file into the form
+// of sign.domains, or says why no mail is signed for it. Nobody reads a warning
+// about one row of many: a name without a dot is refused.
+func SignableName(s string) (string, error) {
+	name, err := resolve.CanonicalName(s)
+	if err != nil {
+		return "", errors.New("not a domain name")
+	}
+	if !strings.Contains(name, ".") {
+		return "", errors.New("no dot")
+	}
+	if msg, _ := unsignable(name, true); msg != "" {
+		return "", errors.New(msg)
+	}
+	return name, nil
 }
 
 // twiceHint: a section is pasted a second time, mostly to add a domain. A command

@@ -41,10 +41,7 @@ type SenderQuery struct {
 // Asked reports whether there is a database to ask.
 func (q SenderQuery) Asked() bool { return q.Driver != "" }
 
-const (
-	ruleForms = `{user: "*", from: ["{user}"]}, {client: 192.168.5.0/24, from: ["@x.example"]} or {local: true, from: ["@x.example"]}`
-	queryForm = "SELECT source FROM alias_table WHERE destination = ?"
-)
+const ruleForms = `{user: "*", from: ["{user}"]}, {client: 192.168.5.0/24, from: ["@x.example"]} or {local: true, from: ["@x.example"]}`
 
 // decode: one principal, and what it may use.
 func (r *SenderRule) decode(d *decoder, n *tree.Node, path string, _ reflect.StructTag) {
@@ -116,22 +113,7 @@ func (d *decoder) checkSenderQuery(path string, q *SenderQuery) {
 	if *q == (SenderQuery{}) {
 		return
 	}
-	q.Line = d.lines[path+".dsn_file"]
-	for _, x := range []struct{ name, value, hint string }{
-		{"driver", q.Driver, "mysql, postgres or sqlite; mysql is MariaDB's, too"},
-		{"dsn_file", q.DSNFile, "the path of a file, mode 0640, with the one line that says how to reach the database"},
-		{"query", q.Query, queryForm},
-	} {
-		at := path + "." + x.name
-		switch {
-		case x.value != "":
-		case d.lines[at] == 0:
-			d.failAt(path, path+" has no "+x.name, x.hint)
-		case !d.failedAt(d.lines[at]):
-			d.failAt(at, at+" is empty", x.hint)
-		}
-	}
-	if q.Query != "" && !strings.Contains(q.Query, "?") && !strings.Contains(q.Query, "$1") {
-		d.failAt(path+".query", path+".query has no place for the user", "such as "+queryForm)
+	if d.checkDatabase(path, q.Driver, q.DSNFile, q.Query, true) {
+		q.Line = d.lines[path+".dsn_file"]
 	}
 }

@@ -13,8 +13,6 @@ var unbuilt = []struct {
 	asks func(c *Config) bool
 }{
 	{"sign.rsa", "sign.rsa: openssl", func(c *Config) bool { return c.Sign.RSA == "openssl" }},
-	{"sign.domains_from", "sign.domains_from", func(c *Config) bool { return c.Sign.DomainsFrom != (DomainsFrom{}) }},
-	{"sign.senders.query", "sign.senders.query", func(c *Config) bool { return c.Sign.Senders.Query != (SenderQuery{}) }},
 	{"sign.rotate", "sign.rotate", func(c *Config) bool { return some(c.Sign.Rotate) }},
 	{"verify.arc", "verify.arc", func(c *Config) bool { return c.Verify.ARC }},
 	{"verify.dnsbl", "verify.dnsbl", func(c *Config) bool { return len(c.Verify.DNSBL) > 0 }},

@@ -19,6 +19,7 @@ type Checked struct {
 	Warnings int               `json:"warnings"`
 	Problems []problem.Problem `json:"problems"`
 	Keys     []admin.Key       `json:"keys"`
+	Database *Database         `json:"domains_from,omitempty"` // nil where none answered
 
 	// Config is nil where the file cannot be used.
 	Config *config.Config `json:"-"`
@@ -26,8 +27,9 @@ type Checked struct {
 
 // Check reads the configuration at path, loads every key and has each prove
 // itself. keyHint makes the command that makes a domain's key, for a
-// configuration at another place than the usual one.
-func Check(path string, keyHint func(command string) string) *Checked {
+// configuration at another place than the usual one; state is the daemon's folder. A
+// database with domains is asked once.
+func Check(path, state string, keyHint func(command string) string) *Checked {
 	r := &Checked{File: path, Problems: []problem.Problem{}, Keys: []admin.Key{}}
 	cfg, problems := config.Load(path)
 	r.add(Problems(problems, nil)...)
@@ -38,7 +40,13 @@ func Check(path string, keyHint func(command string) string) *Checked {
 	if _, err := socket.NewPeers(cfg.Socket.Peers); err != nil {
 		r.add(problem.Problem{Severity: problem.Fault, Place: path, Message: err.Error(), Hint: problem.Hint(err)})
 	}
-	store, broken := Keys(cfg)
+	listed, unknown := Listed(cfg, state)
+	if unknown != nil {
+		r.add(*unknown)
+	}
+	r.askDatabase(path, cfg)
+	r.askSenders(path, cfg)
+	store, broken := Keys(listed)
 	for _, p := range broken {
 		if p.Hint == "sealmilter keys new "+p.Domain {
 			p.Hint = keyHint(p.Hint)

@@ -24,6 +24,7 @@ type Examination struct {
 	Domain     string // a canonical name
 	Config     string // path of milter.yaml
 	MayLack    bool   // ... nobody named it, so that it may not be there
+	State      string // the daemon's folder, with the domains that a database gave
 	Keys       string // key folder, "" for the configuration's
 	Zone       string // file to ask in place of the DNS, "" for none
 	Helo       string // "" for the MTA's
@@ -108,7 +109,11 @@ func (e *Examination) configuration() (*config.Config, []doctor.Finding) {
 		all = append(all, doctor.Finding{Level: doctor.Pass, Check: "config", Subject: e.Config, Message: "is good"})
 	}
 	cfg.Sign.Keys = e.keysOr(cfg)
-	return cfg, all
+	listed, unknown := Listed(cfg, e.State)
+	if unknown != nil {
+		all = append(all, doctor.Finding{Level: doctor.Warn, Check: "config", Subject: unknown.Place, Message: unknown.Message, Want: unknown.Hint})
+	}
+	return listed, all
 }
 
 func (e *Examination) keysOr(cfg *config.Config) string {

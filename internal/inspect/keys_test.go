@@ -121,11 +121,11 @@ func TestCheckAsksTheDaemon(t *testing.T) {
 		t.Fatal(err)
 	}
 	hint := func(s string) string { return s }
-	if r := Check(path, hint); r.Errors+r.Warnings > 0 {
+	if r := Check(path, dir, hint); r.Errors+r.Warnings > 0 {
 		t.Fatalf("without a daemon: %+v", r.Problems)
 	}
 	serveStatus(t, cfg.Admin.Addr, admin.Status{Config: path, Waiting: []string{"example.com"}})
-	r := Check(path, hint)
+	r := Check(path, dir, hint)
 	if r.Errors != 0 || len(r.Problems) != 1 || r.Problems[0].Severity != problem.Warning || !strings.Contains(r.Problems[0].Message, "mail of example.com waits with 451") {
 		t.Errorf("%+v", r.Problems)
 	}

@@ -14,6 +14,9 @@ import (
 
 // use makes r what is in force, for all but the server.
 func (s *service) use(r *running, problems config.Problems) []problem.Problem {
+	if s.now != nil && s.now.senders != r.senders {
+		s.now.senders.Close()
+	}
 	s.now, r.problems = r, problems
 	for _, p := range r.trouble {
 		level := slog.LevelWarn
@@ -25,6 +28,7 @@ func (s *service) use(r *running, problems config.Problems) []problem.Problem {
 	trouble := inspect.Problems(problems, r.trouble)
 	s.state.problems(trouble)
 	s.state.runs(r)
+	s.domains.uses(r)
 	return trouble
 }
 
@@ -38,7 +42,7 @@ func (s *service) reload() admin.Reload {
 		s.log.Error("reload failed: the old configuration stays", "config", s.Config)
 		return s.reloadFailed(inspect.Problems(problems, nil))
 	}
-	r, err := build(loaded.Config, s.now, s.log, s.metrics, s.observer)
+	r, err := build(loaded.Config, s.domains.of(loaded.Config), s.now, s.log, s.metrics, s.observer)
 	if err != nil {
 		s.log.Error("reload failed: the old configuration stays", "config", s.Config, "err", err)
 		return s.reloadFailed(append(inspect.Problems(problems, nil), problem.Problem{Severity: problem.Fault, Place: s.Config, Message: err.Error()}))
@@ -66,7 +70,7 @@ func (s *service) reload() admin.Reload {
 
 // rekey reads the keys again, with the configuration that is in use.
 func (s *service) rekey() {
-	r, err := build(s.now.cfg, s.now, s.log, s.metrics, s.observer)
+	r, err := build(s.now.cfg, s.domains.of(s.now.cfg), s.now, s.log, s.metrics, s.observer)
 	if err != nil {
 		s.log.Error("keys cannot be read again: the old ones stay in use", "err", err)
 		return

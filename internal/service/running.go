@@ -18,18 +18,20 @@ import (
 type running struct {
 	cfg      *config.Config
 	problems config.Problems
-	path     string // the file that it was read from
-	degraded bool   // ... is not the one that was asked for
+	path     string   // the file that it was read from
+	degraded bool     // ... is not the one that was asked for
+	listed   []string // of a database, beside sign.domains
 	store    *keys.Store
 	trouble  []keys.Problem
 	resolver *dnsclient.Client
+	senders  *assemble.Directory // nil where no database has addresses of users
 	setup    *transaction.Setup
 }
 
-// build makes what cfg describes. It touches nothing of prev, which is in use
+// build makes what cfg describes, with more domains that a database gave. It touches nothing of prev, which is in use
 // and nil at the start.
-func build(cfg *config.Config, prev *running, log *slog.Logger, m *telemetry.Metrics, o transaction.Observer) (*running, error) {
-	r := &running{cfg: cfg}
+func build(cfg *config.Config, listed []string, prev *running, log *slog.Logger, m *telemetry.Metrics, o transaction.Observer) (*running, error) {
+	r := &running{cfg: cfg, listed: listed}
 	var used *keys.Store
 	// A resolver that is replaced is not closed: a client may keep a transaction
 	// open for as long as it likes, and its checks would end as temperror. It
@@ -40,6 +42,12 @@ func build(cfg *config.Config, prev *running, log *slog.Logger, m *telemetry.Met
 		if reflect.DeepEqual(prev.cfg.DNS, cfg.DNS) {
 			r.resolver = prev.resolver
 		}
+		if prev.senders.Serves(cfg.Sign.Senders.Query) {
+			r.senders = prev.senders
+		}
+	}
+	if !r.senders.Serves(cfg.Sign.Senders.Query) {
+		r.senders = assemble.NewDirectory(cfg.Sign.Senders.Query, log)
 	}
 	if r.resolver == nil {
 		var err error
@@ -47,10 +55,14 @@ func build(cfg *config.Config, prev *running, log *slog.Logger, m *telemetry.Met
 			return nil, err
 		}
 	}
-	if r.store, r.trouble = assemble.Keys(cfg, used); r.store == nil {
+	if r.store, r.trouble = assemble.Keys(assemble.Listed(cfg, listed), used); r.store == nil {
 		return nil, problem.Fail("", "%s: %s", r.trouble[0].Path, r.trouble[0].Message)
 	}
-	r.setup = assemble.Setup(cfg, assemble.Parts{Keys: r.store, Resolver: r.resolver, Log: log, Observer: o})
+	parts := assemble.Parts{Keys: r.store, Resolver: r.resolver, Log: log, Observer: o}
+	if r.senders != nil {
+		parts.Directory = r.senders
+	}
+	r.setup = assemble.Setup(cfg, parts)
 	return r, nil
 }
 

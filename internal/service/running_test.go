@@ -16,18 +16,18 @@ func TestBuildKeepsTheResolver(t *testing.T) {
 	cfg := config.Default()
 	cfg.AuthservID = "mail.example.com"
 	cfg.DNS.Timeout = time.Second
-	first, err := build(cfg, nil, log, m, nil)
+	first, err := build(cfg, nil, nil, log, m, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer first.resolver.Close()
 	again := *cfg
-	second, err := build(&again, first, log, m, nil)
+	second, err := build(&again, nil, first, log, m, nil)
 	if err != nil || second.resolver != first.resolver {
 		t.Errorf("%v, another resolver for the same servers", err)
 	}
 	again.DNS.Timeout = 2 * time.Second
-	third, err := build(&again, first, log, m, nil)
+	third, err := build(&again, nil, first, log, m, nil)
 	if err != nil || third.resolver == first.resolver {
 		t.Errorf("%v, the same resolver for another time-out", err)
 	}

@@ -63,6 +63,7 @@ type service struct {
 	observer  transaction.Observer
 	observing []*Part
 	parts     parts
+	domains   *domains
 	now       *running
 }
 
@@ -84,13 +85,14 @@ func Run(ctx context.Context, o Options) error {
 	s.metrics.ConfigLoaded(!loaded.Degraded)
 	s.observe()
 	s.logProblems(problems)
-	s.state = newState(o, s.metrics.Snapshot)
-	r, err := build(loaded.Config, nil, s.log, s.metrics, s.observer)
+	s.domains = newDomains(s)
+	s.state = newState(o, s.metrics.Snapshot, s.domains.status)
+	r, err := build(loaded.Config, s.domains.of(loaded.Config), nil, s.log, s.metrics, s.observer)
 	if err != nil {
 		return err
 	}
 	// Closed when all that may ask it has ended.
-	defer func() { s.now.resolver.Close() }()
+	defer func() { s.now.resolver.Close(); s.now.senders.Close() }()
 	r.path, r.degraded = loaded.Path, loaded.Degraded
 	s.use(r, problems)
 
@@ -144,7 +146,7 @@ func (s *service) startParts(r *running) error {
 	if err != nil {
 		return err
 	}
-	list := append(s.observing, m, s.adminPart(r.cfg.Admin), s.provingPart(), s.publicationPart(), s.watchdogPart())
+	list := append(s.observing, m, s.adminPart(r.cfg.Admin), s.provingPart(), s.publicationPart(), s.domains.part(), s.newKeysPart(), s.watchdogPart())
 	for i := range s.Extra {
 		list = append(list, &s.Extra[i])
 	}
@@ -166,6 +168,9 @@ func (s *service) wait(ctx context.Context) {
 		case done := <-s.state.reloads:
 			done <- s.reload()
 		case <-s.state.rekeys:
+			s.rekey()
+		case set := <-s.domains.fresh:
+			s.domains.take(set)
 			s.rekey()
 		case sig := <-s.Signals:
 			if sig == syscall.SIGHUP {

@@ -19,6 +19,7 @@ import (
 type state struct {
 	now      func() time.Time
 	counters func() map[string]float64
+	domains  func(*admin.Status) // adds what the database is like
 
 	mu     sync.Mutex
 	report admin.Status
@@ -30,9 +31,9 @@ type state struct {
 	stopping chan struct{}
 }
 
-func newState(o Options, counters func() map[string]float64) *state {
+func newState(o Options, counters func() map[string]float64, domains func(*admin.Status)) *state {
 	return &state{
-		now: o.Now, counters: counters,
+		now: o.Now, counters: counters, domains: domains,
 		report: admin.Status{Version: o.Version, PID: os.Getpid(), Started: o.Now(), Config: o.Config,
 			Listeners: []string{}, Keys: []admin.Key{}, Keyless: []string{}, Waiting: []string{}, Problems: []problem.Problem{}},
 		proofs:  map[string]string{},
@@ -109,6 +110,7 @@ func (s *state) Status() admin.Status {
 	r := s.report
 	r.Uptime = int64(s.now().Sub(r.Started) / time.Second)
 	r.Counters = counters
+	s.domains(&r)
 	r.Keys = slices.Clone(r.Keys)
 	for i := range r.Keys {
 		if r.Keys[i].Proof = s.proofs[r.Keys[i].Path]; r.Keys[i].Proof == "" {

@@ -29,6 +29,8 @@ type Metrics struct {
 	questions *prometheus.CounterVec
 	reloaded  prometheus.Gauge
 	published *prometheus.GaugeVec
+	answered  prometheus.Gauge
+	names     prometheus.Gauge
 }
 
 const namespace = "sealmilter"
@@ -55,9 +57,15 @@ func NewMetrics(version string) *Metrics {
 			Namespace: namespace, Name: "config_last_reload_successful", Help: "1 when the configuration file was good the last time it was read.",
 		}),
 	}
+	m.answered = prometheus.NewGauge(prometheus.GaugeOpts{
+		Namespace: namespace, Name: "domains_from_last_success_timestamp_seconds", Help: "When the database of sign.domains_from gave names that were taken; 0 for not since the start.",
+	})
+	m.names = prometheus.NewGauge(prometheus.GaugeOpts{
+		Namespace: namespace, Name: "domains_from_names", Help: "Names of sign.domains_from that are in use.",
+	})
 	build := gauge("build_info", "Always 1.", "version")
 	build.WithLabelValues(label(version)).Set(1)
-	m.registry.MustRegister(m.messages, m.results, m.unsigned, m.observed, m.missed, m.panics, m.published, m.dns, m.inFlight, m.questions, m.reloaded, build,
+	m.registry.MustRegister(m.messages, m.results, m.unsigned, m.observed, m.missed, m.panics, m.published, m.dns, m.inFlight, m.questions, m.reloaded, m.answered, m.names, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	// An alert on the first panic needs the zero before it.
 	for _, where := range []string{"session", "message", "check"} {
@@ -166,6 +174,14 @@ func (m *Metrics) KeyPublished(domain, selector string, ok bool) {
 func (m *Metrics) ForgetKey(domain, selector string) {
 	if m != nil {
 		m.published.DeleteLabelValues(label(domain), label(selector))
+	}
+}
+
+// DomainsFrom says how many names the database of sign.domains_from gave, and when.
+func (m *Metrics) DomainsFrom(at time.Time, names int) {
+	if m != nil {
+		m.answered.Set(float64(at.Unix()))
+		m.names.Set(float64(names))
 	}
 }
 
