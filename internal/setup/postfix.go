@@ -119,6 +119,7 @@ func (s *Postfix) setUp(ctx context.Context) error {
 		return err
 	}
 	if s.DryRun {
+		s.adviseDatabase(ctx)
 		s.say("\nNothing was changed (--dry-run).")
 		return nil
 	}
@@ -144,6 +145,7 @@ func (s *Postfix) setUp(ctx context.Context) error {
 	s.records(ctx, s.conf.cfg, store, mta.Relay(ctx, s.Dir))
 	s.adviseSenders(s.conf.cfg)
 	s.tagged(ctx, s.conf.cfg, h.Values.Get("milter_header_checks"))
+	s.adviseDatabase(ctx)
 	return nil
 }
 

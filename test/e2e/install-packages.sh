@@ -1,12 +1,12 @@
 #!/bin/sh
-# Installs what `make test` needs from Debian's packages: a C compiler, the MTAs, two name servers, a SASL
-# server, two delivery agents, three foreign DKIM implementations, a parser of Authentication-Results and four of From. Nothing
+# Installs what `make test` needs from Debian's packages: a C compiler, the MTAs, two name servers, two
+# database servers, a SASL server, two delivery agents, three foreign DKIM implementations, a parser of Authentication-Results and four of From. Nothing
 # that it installs is started or configured: the suite brings up its own instances below a temporary directory. Safe
 # to run again; quick when all is there.
 set -eu
 
 # gcc and libc6-dev: the race detector of the unit tests needs cgo.
-packages="gcc libc6-dev make postfix dovecot-core dovecot-imapd dovecot-sieve procmail nsd unbound python3 python3-dkim python3-dnspython python3-nacl python3-authres libmail-dkim-perl libemail-address-xs-perl libmailtools-perl opendkim-tools sasl2-bin libsasl2-modules libsasl2-modules-db util-linux m4 iproute2 shellcheck"
+packages="gcc libc6-dev make postfix dovecot-core dovecot-imapd dovecot-sieve procmail nsd unbound mariadb-server postgresql python3 python3-dkim python3-dnspython python3-nacl python3-authres libmail-dkim-perl libemail-address-xs-perl libmailtools-perl opendkim-tools sasl2-bin libsasl2-modules libsasl2-modules-db util-linux m4 iproute2 shellcheck"
 
 missing=""
 for p in $packages; do
