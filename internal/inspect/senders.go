@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -33,11 +34,11 @@ func (r *Checked) askSenders(file string, cfg *config.Config) {
 	switch {
 	case err != nil:
 		p.Message, p.Hint = "sign.senders.query: "+err.Error(), problem.Hint(err)
+		hint := "is the server running? who needs its addresses is told to try again, unless on_mismatch is log"
 		if assemble.WrongDatabase(err) {
-			p.Severity = problem.Fault
-		} else if p.Hint == "" {
-			p.Hint = "is the server running? who needs its addresses is told to try again, unless on_mismatch is log"
+			p.Severity, hint = problem.Fault, "one column of addresses, such as SELECT source FROM alias_table WHERE destination = ?"
 		}
+		p.Hint = cmp.Or(p.Hint, hint)
 	case len(rows) > 0:
 		p.Message = fmt.Sprintf("sign.senders.query gives %.80q to a user who does not exist: everybody may write as that", rows[0])
 		p.Hint = "the condition of the query must name the user, such as WHERE destination = ?"

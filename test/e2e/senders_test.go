@@ -3,9 +3,14 @@
 package e2e
 
 import (
+	"database/sql"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	_ "modernc.org/sqlite"
 )
 
 // sendersYAML goes on with the sign section of milter.yaml.
@@ -20,15 +25,45 @@ func sendersYAML(action string) string {
 `
 }
 
+// aliasQuery goes on with senders: a table as virtual_alias_maps reads it, in a database below dir.
+func aliasQuery(t *testing.T, l *lab) string {
+	t.Helper()
+	path := filepath.Join(l.daemon.state(), "mail.sqlite")
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, text := range []string{
+		"CREATE TABLE IF NOT EXISTS alias_table (source TEXT, destination TEXT)", "DELETE FROM alias_table",
+		"INSERT INTO alias_table VALUES ('info@lax.example', 'lee@lax.example'), ('help@good.example', 'kim@good.example')",
+	} {
+		if _, err := db.Exec(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dsn := filepath.Join(l.daemon.dir, "dsn")
+	if err := os.WriteFile(dsn, []byte(path+"\n"), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{path, dsn} {
+		if err := os.Chown(file, l.daemon.as.uid, l.daemon.as.gid); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return "    query: {driver: sqlite, dsn_file: " + dsn + ", query: \"SELECT source FROM alias_table WHERE destination = ?\"}\n"
+}
+
 // TestSenders: with Dovecot's word for who logged in, each way to write as another is signed and logged, left unsigned,
 // or refused, as configured; and what one may write is signed in all cases.
 func TestSenders(t *testing.T) {
 	l := need(t)
 	l.daemon.restartAfter(t)
+	query := aliasQuery(t, l)
 	lan := from{"192.168.5.9", "[UNAVAILABLE]", "printer"}
 	for _, action := range []string{"log", "sign_not", "reject"} {
 		t.Run(action, func(t *testing.T) {
-			l.daemon.reload(t, sendersYAML(action), true)
+			l.daemon.reload(t, sendersYAML(action)+query, true)
 			for _, tc := range []struct {
 				name, login, author string
 				more                []string
@@ -40,6 +75,8 @@ func TestSenders(t *testing.T) {
 				{"himself in upper case", saslUser, "KIM@GOOD.EXAMPLE", nil, "good.example", true, ""},
 				{"an address of his", saslUser, "sales@good.example", []string{"Sender: kim@good.example\r\n"}, "good.example", true, ""},
 				{"a name without domain", saslBare, "park@lax.example", nil, "lax.example", true, ""},
+				{"an alias", saslTenant, "info@lax.example", nil, "lax.example", true, ""},
+				{"another's alias", saslTenant, "help@good.example", nil, "good.example", false, "help@good.example (From)"},
 				{"a colleague", saslUser, "boss@good.example", nil, "good.example", false, "boss@good.example (From)"},
 				{"another tenant", saslUser, "lee@lax.example", nil, "lax.example", false, "lee@lax.example (From)"},
 				{"another tenant's address", saslTenant, "sales@good.example", nil, "good.example", false, "sales@good.example (From)"},
