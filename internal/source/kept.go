@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/sealmilter/sealmilter/internal/problem"
@@ -72,7 +73,8 @@ func Gone(dir string) bool {
 // others' mail go out unsigned.
 func Load(dir string, canonical func(string) (string, error)) (Kept, error) {
 	path := Path(dir)
-	f, err := os.Open(path)
+	// Root looks, too, at a folder of the daemon's: it does not hang on a FIFO.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Kept{}, nil
 	}
@@ -83,6 +85,9 @@ func Load(dir string, canonical func(string) (string, error)) (Kept, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return Kept{}, problem.Fail("", "%w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return Kept{}, problem.Fail("rm "+path, "%s is not a regular file", path)
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxKept+1))
 	if err != nil {

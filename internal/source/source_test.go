@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/sealmilter/sealmilter/internal/problem"
@@ -110,6 +111,15 @@ func TestKept(t *testing.T) {
 		if err == nil || len(k.Names) != 0 || problem.Hint(err) != "rm "+filepath.Join(dir, "domains-from") {
 			t.Errorf("%s: %+v, %v", name, k, err)
 		}
+	}
+	if err := os.Remove(Path(dir)); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(Path(dir), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(dir, plain); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+		t.Error(err)
 	}
 	if _, err := parse(make([]byte, maxKept+1), plain); err == nil {
 		t.Error("no bound")
