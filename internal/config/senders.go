@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/sealmilter/sealmilter/internal/signing"
@@ -70,6 +71,8 @@ func (r *SenderRule) decode(d *decoder, n *tree.Node, path string, _ reflect.Str
 		d.failAt(path+".client", fmt.Sprintf("%s.client: %s is everybody", path, r.Client), "list your own machines only")
 	case len(r.From) == 0:
 		d.fail(n, path+" has no address in from", `from: ["kim@x.example", "@y.example"]; who may sign as nobody needs no rule`)
+	case who[0] == "user" && r.User.Many() && slices.ContainsFunc(r.From, signing.Pattern.Any):
+		d.failAt(path+".from", fmt.Sprintf(`%s: "*" would let %s write as everybody`, path, r.User), `for the domain of each, write "@{user.domain}"`)
 	case who[0] != "user":
 		for i, p := range r.From {
 			if strings.Contains(p.String(), "{") {

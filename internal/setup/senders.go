@@ -21,30 +21,25 @@ func provable(cfg *config.Config, domains []string) error {
 	return nil
 }
 
-// maxAdvised domains are written out.
+// maxAdvised networks are written out.
 const maxAdvised = 20
 
 // adviseSenders says how to keep users apart, where there is more than one domain
 // to take for one's own.
 func (c Common) adviseSenders(cfg *config.Config) {
-	if len(cfg.Sign.Domains) < 2 || cfg.Sign.Senders.Asked() {
+	if len(cfg.Sign.Domains) < 2 && !cfg.Sign.DomainsFrom.Asked() || cfg.Sign.Senders.Asked() {
 		return
 	}
-	var from []string
-	for _, d := range cfg.Sign.Domains[:min(len(cfg.Sign.Domains), maxAdvised)] {
-		from = append(from, fmt.Sprintf("%q", "@"+d.Name))
-	}
-	list := "[" + strings.Join(from, ", ") + "]"
 	var b strings.Builder
 	b.WriteString("Whoever logs in may sign as each of these domains. So that everybody signs as himself only, and\n" +
 		"machines and programs as before, write below sign in milter.yaml (on_mismatch: log only tells):\n\n" +
-		"  senders:\n    on_mismatch: sign_not\n    rules:\n      - {user: \"*\", from: [\"{user}\"]}\n")
-	fmt.Fprintf(&b, "      - {local: true, from: %s}\n", list)
-	for _, n := range cfg.Outbound.Networks[:min(len(cfg.Outbound.Networks), maxAdvised)] {
-		fmt.Fprintf(&b, "      - {client: %s, from: %s}\n", network(n), list)
+		"  senders:\n    on_mismatch: sign_not\n    rules:\n      - {user: \"*\", from: [\"{user}\"]}\n      - {local: true, from: [\"*\"]}\n")
+	nets := cfg.Outbound.Networks
+	for _, n := range nets[:min(len(nets), maxAdvised)] {
+		fmt.Fprintf(&b, "      - {client: %s, from: [\"*\"]}\n", network(n))
 	}
-	if len(cfg.Sign.Domains) > maxAdvised || len(cfg.Outbound.Networks) > maxAdvised {
-		b.WriteString("\nand the other domains and networks in the same way.\n")
+	if len(nets) > maxAdvised {
+		b.WriteString("\nand the other networks in the same way.\n")
 	}
 	c.section("Who may sign as whom")
 	c.block(b.String())

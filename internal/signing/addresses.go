@@ -18,6 +18,7 @@ type set struct {
 	bare      map[string]bool // domains in which a name without domain is a local part
 	anyOfUser bool            // every address of the domain in the user's name
 	ofUser    map[string]bool // local parts there
+	any       bool
 }
 
 func newSet() *set {
@@ -26,6 +27,8 @@ func newSet() *set {
 
 func (s *set) add(p Pattern) {
 	switch {
+	case p.any:
+		s.any = true
 	case p.user && p.domain == "":
 		s.whole = true
 	case p.user:
@@ -49,7 +52,7 @@ func (s *set) has(u user, local, domain string) bool {
 	switch {
 	case domain == "":
 		return false
-	case s.domains[domain], s.anyOfUser && u.domain == domain:
+	case s.any, s.domains[domain], s.anyOfUser && u.domain == domain:
 		return true
 	}
 	if len(s.below) > 0 {

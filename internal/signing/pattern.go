@@ -17,6 +17,7 @@ import (
 //	{user}@x.example      a user whose name has no domain
 //	@{user.domain}        every address of the domain in the user's name
 //	info@{user.domain}    one of them
+//	*                     every address of all domains
 type Pattern struct {
 	text       string
 	local      string // in its one form; "": any
@@ -24,7 +25,11 @@ type Pattern struct {
 	below      bool   // the domains below domain
 	user       bool   // the local part is the user's name; without domain the whole address is
 	userDomain bool
+	any        bool
 }
+
+// Any reports whether p is every address that there is.
+func (p Pattern) Any() bool { return p.any }
 
 // String is the pattern as it was written.
 func (p Pattern) String() string { return p.text }
@@ -57,7 +62,8 @@ func ParsePattern(s string) (Pattern, error) {
 	case s == domainWord:
 		return p, wrong(`write "@{user.domain}" for every address of that domain`, "%q is no address", s)
 	case s == "*":
-		return p, wrong(`name the domains, each as "@x.example"`, "%q would let everybody write as everybody", s)
+		p.any = true
+		return p, nil
 	case strings.ContainsAny(s, "<>"):
 		return p, wrong("write the address alone, without angle brackets", "%q is no address", s)
 	}
@@ -97,6 +103,8 @@ func (p Pattern) withDomain(domain string) (Pattern, error) {
 		return p, nil
 	case strings.ContainsAny(domain, "{}"):
 		return p, unknownWord(p.text)
+	case domain == "*":
+		return p, wrong(`write "*" for every address of all domains`, "%q is no domain", domain)
 	case strings.HasPrefix(domain, "."):
 		return p, wrong(fmt.Sprintf(`write "@*%s" for the domains below it, "@%s" for itself`, domain, domain[1:]), "%q is no domain", domain)
 	}

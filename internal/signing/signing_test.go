@@ -56,6 +56,8 @@ boss: @x.example @*.x.example {user}@y.example
 2001:db8::/32: printer@y.example
 local: root@host.example @x.example
 local: www@y.example
+10.0.0.0/8: *
+news: *
 `
 
 func TestDenied(t *testing.T) {
@@ -82,6 +84,8 @@ func TestDenied(t *testing.T) {
 		{ip("2001:db8::1"), "printer@y.example", "any@y.example"},
 		{Principal{Local: true}, "root@host.example any@x.example www@y.example", "any@host.example any@y.example"},
 		{Principal{Local: true, Client: netip.MustParseAddr("192.168.5.7")}, "www@y.example any@x.example", "printer@y.example"},
+		{ip("10.1.2.3"), "any@x.example @else.example", ""},
+		{Principal{User: "news"}, "any@x.example @else.example", ""},
 		{Principal{}, "", "any@x.example"},
 		// Names that are no plain addresses are somebody, and not somebody else.
 		{Principal{User: `"kim"@x.example`}, "", `kim@x.example "kim"@x.example sales@z.example postmaster@x.example`},
@@ -120,7 +124,7 @@ func TestDenied(t *testing.T) {
 
 // TestRows: what a database gives is added for the user, and means what it says.
 func TestRows(t *testing.T) {
-	more, bad := ReadAddresses([]string{"Sales@Y.example", "@z.example", "*@w.example", "{user}@w.example", "@{user.domain}", "@*.w.example", "noat", "a@", "@", "",
+	more, bad := ReadAddresses([]string{"Sales@Y.example", "@z.example", "*", "*@w.example", "{user}@w.example", "@{user.domain}", "@*.w.example", "noat", "a@", "@", "",
 		"a b@w.example", `""@w.example`, "<a@w.example>", "a@w..example", strings.Repeat("a", 400) + "@w.example"})
 	if len(bad) != 10 || more.Len() != 4 {
 		t.Errorf("%d rows, bad %q", more.Len(), bad)
@@ -156,11 +160,11 @@ func TestUserKey(t *testing.T) {
 // TestWrongPatterns: each has an error, and a hint in its second line.
 func TestWrongPatterns(t *testing.T) {
 	for in, want := range map[string]string{
-		"": "whole domain", "*": "name the domains", "x.example": `"@x.example"`, ".x.example": `"@x.example"`, "*.x.example": `"@x.example"`, "*@x.example": `"@x.example"`,
+		"": "whole domain", "x.example": `"@x.example"`, ".x.example": `"@x.example"`, "*.x.example": `"@x.example"`, "*@x.example": `"@x.example"`,
 		"kim": "write kim@x.example", "{user.domain}": `"@{user.domain}"`, "{user}@{user.domain}": "whole address", "{name}@x.example": "known are", "a@{domain}": "known are",
 		"{user": "write kim@", "x{user}@x.example": "known are", "a*@x.example": "left open", "@.x.example": `"@*.x.example"`, "@*.example": "themselves", "kim@*.x.example": `"@*.x.example"`,
 		"<kim@x.example>": "angle", "Kim <kim@x.example>": "angle", "kim lee@x.example": "as it stands", `""@x.example`: "as it stands", "a,b@x.example": "as it stands", "kim@": "such as", "kim@x_.exa mple": "such as",
-		"a@b@x.example": "as it stands", "@*.": "such as", "@*": "such as", "@": "such as", strings.Repeat("a", 320) + "@x.example": "320",
+		"a@b@x.example": "as it stands", "@*.": "such as", "@*": `write "*"`, "kim@*": `write "*"`, "@": "such as", strings.Repeat("a", 320) + "@x.example": "320",
 	} {
 		_, err := ParsePattern(in)
 		if err == nil {
@@ -184,7 +188,7 @@ func TestWrongPatterns(t *testing.T) {
 }
 
 func TestPatternText(t *testing.T) {
-	for _, s := range []string{"Kim@X.example", "@x.example", "@*.x.example", "{user}", "{user}@x.example", "@{user.domain}", "info@{user.domain}", `"kim lee"@x.example`, "kim@bücher.example"} {
+	for _, s := range []string{"*", "Kim@X.example", "@x.example", "@*.x.example", "{user}", "{user}@x.example", "@{user.domain}", "info@{user.domain}", `"kim lee"@x.example`, "kim@bücher.example"} {
 		var p Pattern
 		if err := p.UnmarshalText([]byte(s)); err != nil {
 			t.Errorf("%s: %v", s, err)

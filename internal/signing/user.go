@@ -73,6 +73,9 @@ type UserPattern struct {
 // String is the pattern as it was written.
 func (p UserPattern) String() string { return p.text }
 
+// Many reports whether p may be more than one user.
+func (p UserPattern) Many() bool { return p.kind == userEvery || p.kind == userDomain }
+
 // MarshalText is the pattern as it was written.
 func (p UserPattern) MarshalText() ([]byte, error) { return []byte(p.text), nil }
 
