@@ -62,7 +62,7 @@ func printChecked(out, stderr io.Writer, r *inspect.Checked, quiet bool) {
 	fmt.Fprintln(out, "# effective configuration")
 	r.Config.WriteYAML(out)
 	if d := r.Database; d != nil {
-		fmt.Fprintf(out, "# domains_from: %s, %d rows skipped\n", count(d.Names, "name"), d.Skipped)
+		fmt.Fprintf(out, "# domains_from: %s, %s skipped\n", count(d.Names, "name"), count(d.Skipped, "row"))
 	}
 	for _, k := range r.Keys {
 		state := "signs"

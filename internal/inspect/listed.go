@@ -80,7 +80,7 @@ func (r *Checked) askDatabase(file string, cfg *config.Config) {
 		r.Database.Rows = append(r.Database.Rows, row.String())
 	}
 	if read.Skipped > 0 {
-		p.Message = fmt.Sprintf("sign.domains_from: %d rows are no names and are skipped, the first: %s", read.Skipped, r.Database.Rows[0])
+		p.Message = fmt.Sprintf("sign.domains_from: skipped is what is no name (%d), the first: %s", read.Skipped, r.Database.Rows[0])
 		r.add(p)
 	}
 	if len(read.Names) == 0 {

@@ -1,11 +1,14 @@
 package inspect
 
 import (
+	"database/sql"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"modernc.org/sqlite"
 
 	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/problem"
@@ -83,5 +86,43 @@ func TestCheckAsksTheDatabase(t *testing.T) {
 		if r.Database != nil {
 			t.Errorf("%+v", r.Database)
 		}
+	}
+}
+
+// TestCheckCountsTheNames: and says what is none of them.
+func TestCheckCountsTheNames(t *testing.T) {
+	dir := t.TempDir()
+	connector, err := sqlite.NewConnector(filepath.Join(dir, "d.sqlite"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := sql.OpenDB(connector)
+	defer db.Close()
+	for _, text := range []string{"CREATE TABLE t(a)", "INSERT INTO t VALUES ('a.example'), ('b.example'), ('no name')"} {
+		if _, err := db.Exec(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cfg := config.Default()
+	cfg.Admin = config.Address{}
+	cfg.Sign.DomainsFrom = config.DomainsFrom{Driver: "sqlite", DSNFile: filepath.Join(dir, "dsn"), Query: "SELECT a FROM t", Line: 7}
+	if err := os.WriteFile(cfg.Sign.DomainsFrom.DSNFile, []byte(filepath.Join(dir, "d.sqlite")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := &Checked{}
+	if uid, _ := daemonUser(""); uid > 0 && os.Geteuid() == 0 {
+		t.Skip("root looks as the packages' user, who does not see this folder")
+	}
+	r.askDatabase("f", cfg)
+	if r.Database == nil || r.Database.Names != 2 || r.Database.Skipped != 1 || r.Warnings != 1 || r.Errors != 0 || r.Problems[0].Place != "f:7" {
+		t.Errorf("%+v, %+v", r.Database, r.Problems)
+	}
+	if _, err := db.Exec("DELETE FROM t"); err != nil {
+		t.Fatal(err)
+	}
+	r = &Checked{}
+	r.askDatabase("f", cfg)
+	if r.Database == nil || r.Database.Names != 0 || r.Warnings != 1 || !strings.Contains(r.Problems[0].Message, "no names") {
+		t.Errorf("%+v, %+v", r.Database, r.Problems)
 	}
 }

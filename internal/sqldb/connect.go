@@ -47,6 +47,14 @@ func forms(name string) string {
 }
 
 func connectMySQL(dsn string, b *budget) (driver.Connector, error) {
+	c, err := mysqlConfig(dsn, b)
+	if err != nil {
+		return nil, err
+	}
+	return mysql.NewConnector(c)
+}
+
+func mysqlConfig(dsn string, b *budget) (*mysql.Config, error) {
 	c, err := mysql.ParseDSN(dsn)
 	if err != nil {
 		return nil, err
@@ -56,7 +64,7 @@ func connectMySQL(dsn string, b *budget) (driver.Connector, error) {
 	c.Timeout, c.ReadTimeout, c.WriteTimeout = dialFor, patience, patience
 	c.Logger = &mysql.NopLogger{} // errors come back to us
 	c.DialFunc = b.dial
-	return mysql.NewConnector(c)
+	return c, nil
 }
 
 func connectPostgres(dsn string, b *budget) (driver.Connector, error) {
