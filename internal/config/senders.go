@@ -103,12 +103,38 @@ func (r SenderRule) MarshalYAML() (any, error) {
 	}{r.User, r.From}, nil
 }
 
-func (d *decoder) checkSenders(s *Senders) {
+func (d *decoder) checkSenders(c *Config) {
 	const path = "sign.senders"
+	s := &c.Sign.Senders
 	d.checkSenderQuery(path+".query", &s.Query)
-	if !s.Asked() && s.OnMismatch != string(signing.Log) && s.Query == (SenderQuery{}) && d.lines[path+".rules[0]"] == 0 {
+	switch {
+	case s.OnMismatch == string(signing.Log):
+	case s.Asked():
+		d.checkForgotten(c)
+	case s.Query == (SenderQuery{}) && d.lines[path+".rules[0]"] == 0:
 		d.failAt(path+".on_mismatch", fmt.Sprintf("%s.on_mismatch: %s, and no rule says who may sign as whom", path, s.OnMismatch),
 			`write rules: [{user: "*", from: ["{user}"]}]`)
+	}
+}
+
+// checkForgotten warns of mail that is ours without a login, and that no rule lets
+// anybody write: cron's and the web sites' would stop without a word.
+func (d *decoder) checkForgotten(c *Config) {
+	const path = "sign.senders.on_mismatch"
+	s := &c.Sign.Senders
+	becomes := "goes out unsigned"
+	if s.OnMismatch == string(signing.Reject) {
+		becomes = "is refused"
+	}
+	if c.Outbound.Local && !slices.ContainsFunc(s.Rules, func(r SenderRule) bool { return r.Local }) {
+		d.warnAt(path, fmt.Sprintf("%s: %s, and no rule is about programs of this host: their mail as your domains %s", path, s.OnMismatch, becomes),
+			`add {local: true, from: ["*"]}, or their addresses in its place; or set outbound.local: false`)
+	}
+	for _, n := range c.Outbound.Networks {
+		if n.IsValid() && !slices.ContainsFunc(s.Rules, func(r SenderRule) bool { return r.Client.IsValid() && r.Client.Overlaps(n) }) {
+			d.warnAt(path, fmt.Sprintf("%s: %s, and no rule is about %s of outbound.networks: its mail as your domains %s", path, s.OnMismatch, n, becomes),
+				fmt.Sprintf(`add {client: %s, from: ["*"]}, or its addresses in its place`, word(n.String())))
+		}
 	}
 }
 
