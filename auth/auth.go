@@ -57,6 +57,9 @@ type Author struct {
 	// an author's, or of a field in which no mailbox is plain. They never decide
 	// who signs.
 	Shown []string
+	// Addresses are those of all readings whose domain is one of Domains, distinct,
+	// in no order that means anything.
+	Addresses []Address
 	// Err says why there is no Author Domain; nil when Domains is usable. It is
 	// ErrNoAuthor where no reading has an address with a domain.
 	Err error

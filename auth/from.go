@@ -59,7 +59,7 @@ func ParseAuthor(h header.Fields) Author {
 		c.fill(&a)
 	}
 	if a.Err != nil {
-		a.Domains, a.Shown = nil, nil
+		a.Domains, a.Shown, a.Addresses = nil, nil, nil
 	}
 	return a
 }
@@ -72,6 +72,10 @@ type collector struct {
 	mailboxes []string
 	others    []string // addr-specs of those
 	literal   bool     // an address has an address literal (RFC 5321 §4.1.3)
+	local     string   // of the address whose domain is being recorded
+	addresses []Address
+	known     map[Address]bool // those
+	perDomain map[string]int   // how many those are
 	// Of the last reading and element, to be used again.
 	tokens []token
 	found  []address
@@ -83,7 +87,7 @@ func (c *collector) fill(a *Author) {
 		a.Mailboxes = c.others
 	}
 	a.Domains = append(append(a.Domains, c.written...), c.shown...)
-	a.Shown = c.shown
+	a.Shown, a.Addresses = c.shown, c.addresses
 	switch {
 	case a.Err != nil:
 	case len(a.Domains) == 0 && c.literal:

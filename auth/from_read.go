@@ -137,6 +137,11 @@ func (c *collector) address(r *reading, a address, main bool) error {
 	if len(a.local)+len(a.names[0]) > maxAddress {
 		return fmt.Errorf("address longer than %d bytes", maxAddress)
 	}
+	c.local = a.local
+	if !main {
+		c.local = strings.TrimLeft(a.local, "'[") // 'kim@a.example' <kim@a.example>, as authorDomain does
+	}
+	defer func() { c.local = "" }()
 	for i, name := range a.names {
 		// Text behind an address need be no name.
 		lax := r.lax || i > 0 && nameLike(a.names[0])
@@ -201,6 +206,7 @@ func (c *collector) domain(raw string, main, lax bool) error {
 	if d == "" || !main && !strings.Contains(d, ".") {
 		return nil
 	}
+	c.note(d)
 	if slices.Contains(c.written, d) {
 		return nil
 	}

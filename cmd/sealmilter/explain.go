@@ -106,7 +106,12 @@ func (f *explainFlags) explain(ctx context.Context, cmd *cobra.Command, path str
 	}
 	defer closeResolver()
 	store, problems := inspect.Keys(cfg)
-	set := assemble.Setup(cfg, assemble.Parts{Keys: store, Resolver: r, Log: slog.New(slog.DiscardHandler)})
+	parts := assemble.Parts{Keys: store, Resolver: r, Log: slog.New(slog.DiscardHandler)}
+	if d := assemble.NewDirectory(cfg.Sign.Senders.Query, parts.Log); d != nil {
+		defer d.Close()
+		parts.Directory = d
+	}
+	set := assemble.Setup(cfg, parts)
 	x, err := explain.Message(ctx, set, r, req)
 	if errors.Is(err, explain.ErrNoClient) {
 		return nil, usage("say who handed the message over: --ip and --helo, or --auth USER for one of ours", "%w", err)

@@ -40,7 +40,9 @@ var rooms = []room{
 	{"keys", "", "", "the safe does not know the mail"},
 	{"keys/publish", "keys internal/address", "", "records follow from keys and domains alone"},
 
-	{"internal/transaction", "internal/transaction/sendmailform policy keys auth auth/dkim auth/header", "log log/slog net os os/exec",
+	{"internal/signing", "auth auth/resolve", "context net os time", "who may write as whom can be replayed from rules and addresses"},
+	{"internal/directory", "internal/signing", "net os", "it remembers what was answered, and does not know who answers"},
+	{"internal/transaction", "internal/transaction/sendmailform internal/signing policy keys auth auth/dkim auth/header", "log log/slog net os os/exec",
 		"what becomes of a message is one value; who writes or counts it is an observer"},
 	{"internal/transaction/sendmailform", "", "", "it knows Sendmail's form of addresses only"},
 	{"internal/observe", "internal/transaction internal/telemetry auth", "os", "it is told what was decided, and decides nothing"},
@@ -48,7 +50,7 @@ var rooms = []room{
 	{"milter/client", "internal/postfix/version", "", "it plays the MTA, which knows nothing of us"},
 	{"milter/witness", "", "", "it is no part of the daemon"},
 
-	{"internal/config", "policy policy/tree auth/resolve internal/address internal/wholefile internal/sqldb/query", "", "what the file says is known before anything is made of it"},
+	{"internal/config", "policy policy/tree auth/resolve internal/address internal/signing internal/sqldb/query internal/wholefile", "", "what the file says is known before anything is made of it"},
 	{"internal/config/edit", "auth/resolve internal/problem", "os", "an edit can be replayed from the file's text"},
 	{"internal/source", "internal/problem internal/wholefile", "", "what becomes of a list does not depend on who gave it"},
 	{"internal/sqldb", "internal/problem internal/sqldb/query", "", "it asks a database and does not know what for"},
@@ -57,7 +59,7 @@ var rooms = []room{
 	{"internal/authoritative", "auth/resolve internal/address internal/dnsclient", "os", "what servers show can be replayed from a table of them"},
 	{"internal/publisher", "auth/resolve internal/child internal/problem", "", "it puts a record into the DNS and does not know whose"},
 	{"internal/assemble", `internal/config keys policy auth auth/dkim auth/resolve milter internal/transaction internal/dnsclient internal/asuser
-		internal/problem internal/rotate internal/authoritative internal/publisher keys/publish internal/source internal/sqldb milter/witness`, "", "it makes the parts and starts none"},
+		internal/directory internal/problem internal/signing internal/rotate internal/authoritative internal/publisher keys/publish internal/source internal/sqldb milter/witness`, "", "it makes the parts and starts none"},
 	{"internal/proof", "keys keys/publish auth/dkim auth/header internal/secondopinion", "", "a proof needs a key and nothing that runs"},
 	{"internal/mta", "internal/child internal/postfix milter/client", "", "it reads a host and judges nothing"},
 	{"internal/inspect", `auth/resolve internal/config internal/assemble internal/proof internal/admin internal/socket internal/problem internal/address

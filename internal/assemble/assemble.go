@@ -25,10 +25,11 @@ import (
 
 // Parts are what a Setup needs beside the configuration.
 type Parts struct {
-	Keys     *keys.Store
-	Resolver resolve.Resolver
-	Log      *slog.Logger
-	Observer transaction.Observer // nil: nobody is told
+	Keys      *keys.Store
+	Resolver  resolve.Resolver
+	Directory transaction.Directory // for sign.senders.query; nil: it is not asked
+	Log       *slog.Logger
+	Observer  transaction.Observer // nil: nobody is told
 }
 
 // Setup is what the server runs from cfg on.
@@ -52,7 +53,8 @@ func Setup(cfg *config.Config, p Parts) *transaction.Setup {
 			BodyCanon:   dkim.Canonicalization(body),
 			Expire:      cfg.Sign.Expire,
 		},
-		Keys: p.Keys,
+		Senders: senders(cfg.Sign.Senders, p.Directory),
+		Keys:    p.Keys,
 		Auth: &auth.Authenticator{
 			Resolver:      p.Resolver,
 			SPF:           cfg.Verify.SPF,

@@ -20,34 +20,37 @@ import (
 // elsewhere are the options that are handed on by others: in which file, and by
 // which words.
 var elsewhere = map[string][2]string{
-	"listen":                     {"../service/listen.go", "range cfg.Listen"},
-	"socket.mode":                {"../service/listen.go", "cfg.Socket.Mode"},
-	"socket.group":               {"../service/listen.go", "cfg.Socket.Group"},
-	"socket.peers":               {"../service/listen.go", "NewPeers(cfg.Socket.Peers)"},
-	"admin":                      {"../service/service.go", "adminPart(r.cfg.Admin)"},
-	"metrics.listen":             {"../service/service.go", "metricsPart(r.cfg.Metrics.Listen"},
-	"log.format":                 {"../service/reload.go", "NewLogger(s.Stderr, cfg.Format"},
-	"log.level":                  {"../service/reload.go", "ParseLevel(cfg.Level)"},
-	"egress":                     {"../inspect/doctor.go", "return cfg.Egress"},
-	"sign.keys":                  {"assemble.go", "keys.Load(cfg.Sign.Keys"},
-	"sign.rotate.every":          {"rotation.go", "Every: r.Every"},
-	"sign.rotate.overlap":        {"rotation.go", "Overlap: r.Overlap"},
-	"sign.rotate.delay":          {"rotation.go", "Delay: r.Delay"},
-	"sign.rotate.turns":          {"rotation.go", "Turns: r.Turns"},
-	"sign.rotate.publish":        {"publisher.go", "switch r.Publish"},
-	"sign.published_via":         {"sight.go", "Via: cfg.Sign.PublishedVia"},
-	"sign.role":                  {"rotation.go", `cfg.Sign.Role == "follower"`},
-	"sign.rotate.server":         {"publisher.go", "range r.Server"},
-	"sign.rotate.tsig_file":      {"publisher.go", "r.TSIGFile"},
-	"sign.rotate.hook":           {"publisher.go", "r.Hook"},
-	"policy.quarantine":          {"../config/config.go", "Quarantine: p.Quarantine"},
-	"policy.dmarc_reject":        {"../config/config.go", "DMARCReject: p.DMARCReject"},
-	"policy.dmarc_temperror":     {"../config/config.go", "DMARCTempError: p.DMARCTempError"},
-	"policy.rules":               {"../config/check.go", "policy.Compile(&c.Policy.Rules"},
-	"sign.domains_from.driver":   {"listed.go", "Driver: f.Driver"},
-	"sign.domains_from.dsn_file": {"listed.go", "DSNFile: f.DSNFile"},
-	"sign.domains_from.query":    {"listed.go", "db.Column(ctx, f.Query)"},
-	"sign.domains_from.refresh":  {"../service/domains.go", "pause := f.Refresh"},
+	"listen":                      {"../service/listen.go", "range cfg.Listen"},
+	"socket.mode":                 {"../service/listen.go", "cfg.Socket.Mode"},
+	"socket.group":                {"../service/listen.go", "cfg.Socket.Group"},
+	"socket.peers":                {"../service/listen.go", "NewPeers(cfg.Socket.Peers)"},
+	"admin":                       {"../service/service.go", "adminPart(r.cfg.Admin)"},
+	"metrics.listen":              {"../service/service.go", "metricsPart(r.cfg.Metrics.Listen"},
+	"log.format":                  {"../service/reload.go", "NewLogger(s.Stderr, cfg.Format"},
+	"log.level":                   {"../service/reload.go", "ParseLevel(cfg.Level)"},
+	"egress":                      {"../inspect/doctor.go", "return cfg.Egress"},
+	"sign.keys":                   {"assemble.go", "keys.Load(cfg.Sign.Keys"},
+	"sign.rotate.every":           {"rotation.go", "Every: r.Every"},
+	"sign.rotate.overlap":         {"rotation.go", "Overlap: r.Overlap"},
+	"sign.rotate.delay":           {"rotation.go", "Delay: r.Delay"},
+	"sign.rotate.turns":           {"rotation.go", "Turns: r.Turns"},
+	"sign.rotate.publish":         {"publisher.go", "switch r.Publish"},
+	"sign.published_via":          {"sight.go", "Via: cfg.Sign.PublishedVia"},
+	"sign.role":                   {"rotation.go", `cfg.Sign.Role == "follower"`},
+	"sign.rotate.server":          {"publisher.go", "range r.Server"},
+	"sign.rotate.tsig_file":       {"publisher.go", "r.TSIGFile"},
+	"sign.rotate.hook":            {"publisher.go", "r.Hook"},
+	"policy.quarantine":           {"../config/config.go", "Quarantine: p.Quarantine"},
+	"policy.dmarc_reject":         {"../config/config.go", "DMARCReject: p.DMARCReject"},
+	"policy.dmarc_temperror":      {"../config/config.go", "DMARCTempError: p.DMARCTempError"},
+	"policy.rules":                {"../config/check.go", "policy.Compile(&c.Policy.Rules"},
+	"sign.domains_from.driver":    {"listed.go", "Driver: f.Driver"},
+	"sign.domains_from.dsn_file":  {"listed.go", "DSNFile: f.DSNFile"},
+	"sign.domains_from.query":     {"listed.go", "db.Column(ctx, f.Query)"},
+	"sign.domains_from.refresh":   {"../service/domains.go", "pause := f.Refresh"},
+	"sign.senders.query.driver":   {"directory.go", "Driver: d.query.Driver"},
+	"sign.senders.query.dsn_file": {"directory.go", "DSNFile: d.query.DSNFile"},
+	"sign.senders.query.query":    {"directory.go", "db.Strings(ctx, d.query.Query, user)"},
 }
 
 // TestEveryOptionLands: a changed option changes what is made of the configuration,
@@ -65,6 +68,15 @@ func TestEveryOptionLands(t *testing.T) {
 			cfg.Sign.RequirePublished = !cfg.Sign.RequirePublished
 			if made(cfg) == with {
 				t.Errorf("%s does nothing, and is not listed in config.Unbuilt", name)
+			}
+			return
+		}
+		if strings.HasPrefix(name, "sign.senders.") && !strings.Contains(name, "query") { // the same
+			cfg.Sign.Senders = ruled(t).Sign.Senders
+			with := made(cfg)
+			other(t, name, reflect.ValueOf(cfg).Elem().FieldByIndex(index))
+			if made(cfg) == with {
+				t.Errorf("%s does nothing", name)
 			}
 			return
 		}
@@ -95,8 +107,33 @@ func made(cfg *config.Config) string {
 	set := Setup(cfg, Parts{Resolver: &resolve.Zone{}, Log: slog.New(slog.DiscardHandler)})
 	a := *set.Auth
 	a.Resolver, a.Panic, a.Now = nil, nil, nil
-	return fmt.Sprintf("%+v\n%+v\n%+v\n%+v\n%+v\n%+v\n%+v\n%+v\n%+v\n%+v", set.AuthservID, set.Rules, set.MTA, set.TrustedIDs, set.Sign, set.Limits, a,
+	senders := ""
+	if set.Senders != nil {
+		senders = fmt.Sprintf("%+v %+v", *set.Senders, *set.Senders.Rules)
+	}
+	return fmt.Sprintf("%s\n%+v\n%+v\n%+v\n%+v\n%+v\n%+v\n%+v\n%+v\n%+v\n%+v", senders, set.AuthservID, set.Rules, set.MTA, set.TrustedIDs, set.Sign, set.Limits, a,
 		Server(cfg), domainSpecs(cfg), resolverConfig(cfg.DNS))
+}
+
+// ruled has rules about senders.
+func ruled(t *testing.T) *config.Config {
+	t.Helper()
+	cfg, problems := config.Parse("milter.yaml", []byte(`
+authserv_id: mx.example
+sign:
+  senders:
+    rules:
+      - {user: kim@example.com, from: "{user}"}
+      - {user: "*@example.com", from: info@example.com}
+      - {user: "*", from: "@example.org"}
+      - {client: 192.168.5.0/24, from: "@example.net"}
+      - {local: true, from: "@*.example.net"}
+    query: {driver: sqlite, dsn_file: /etc/dsn, query: "SELECT a FROM b WHERE c = ?"}
+`))
+	if cfg == nil {
+		t.Fatal(problems)
+	}
+	return cfg
 }
 
 // leaves calls f for each option: what has a name in the file and is no section.
@@ -122,6 +159,9 @@ func other(t *testing.T, name string, v reflect.Value) {
 	switch name {
 	case "sign.rsa":
 		v.SetString("openssl")
+		return
+	case "sign.senders.rules":
+		v.Set(v.Slice(0, v.Len()-1))
 		return
 	case "sign.via":
 		v.SetString("ses")

@@ -114,6 +114,7 @@ func (d *decoder) checkSign(c *Config) {
 		d.twice(path+".selectors", dom.Selectors)
 	}
 	d.checkDomainsFrom(&s.DomainsFrom)
+	d.checkSenders(c)
 	d.twice("sign.headers", s.Headers)
 	d.twice("sign.oversign", s.Oversign)
 	// RFC 6376 §5.4: From MUST be signed.

@@ -84,7 +84,7 @@ type Sign struct {
 	Via              string      `yaml:"via" words:"direct ses"`
 	RSA              string      `yaml:"rsa" words:"auto go openssl"`
 	DomainsFrom      DomainsFrom `yaml:"domains_from"`
-	Senders          Tree        `yaml:"senders" shape:"map"`
+	Senders          Senders     `yaml:"senders"`
 	Rotate           Rotate      `yaml:"rotate"`
 	// Role: a master makes keys and writes down their lives, a follower takes both from the folder.
 	Role string `yaml:"role" words:"master follower"`

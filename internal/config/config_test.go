@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"fmt"
 	"net/netip"
 	"os"
 	"reflect"
@@ -13,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/sealmilter/sealmilter/auth"
+	"github.com/sealmilter/sealmilter/internal/signing"
 	"github.com/sealmilter/sealmilter/policy"
 	"github.com/sealmilter/sealmilter/policy/tree"
 )
@@ -23,6 +25,8 @@ var same = cmp.Options{
 	cmpopts.IgnoreFields(tree.Node{}, "Line", "Column", "Quoted"),
 	cmpopts.IgnoreFields(Policy{}, "Compiled"),
 	cmpopts.IgnoreFields(DomainsFrom{}, "Line"),
+	cmpopts.IgnoreFields(SenderQuery{}, "Line"),
+	cmpopts.EquateComparable(signing.Pattern{}, signing.UserPattern{}),
 	cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }),
 	cmp.Comparer(func(a, b netip.Addr) bool { return a == b }),
 	cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b }),
@@ -86,7 +90,8 @@ sign:
   via: ses
   rsa: openssl
   domains_from: {driver: mysql, dsn_file: /etc/dsn, query: "select name from d", refresh: 5m}
-  senders: {kim: ["*@example.com"], "quoted": "yes", none: null, nested: [{a: [1, true, "#x"]}, "multi\nline"]}
+  senders: {on_mismatch: reject, rules: [{user: "*", from: "{user}"}, {client: 192.168.5.0/24, from: ["@x.example", kim@예.example]}, {local: true, from: ["@*.x.example"]},
+    {user: Kim@예.example, from: ["info@{user.domain}", '"a b"@x.example']}], query: {driver: sqlite, dsn_file: /etc/dsn2, query: "select a from b where c = ?"}}
   rotate: {every: 90d, overlap: 3d, delay: 1m, turns: [s1, s2], publish: rfc2136, server: 192.0.2.53, tsig_file: /etc/tsig}
   role: follower
   published_via: [192.0.2.54]
@@ -137,13 +142,15 @@ func TestFull(t *testing.T) {
 		"expire":   {c.Sign.Expire, 7 * 24 * time.Hour},
 		"headers":  {c.Sign.Headers, []string{"from", "to", "x-ours"}},
 		"oversign": {len(c.Sign.Oversign), 0},
-		"dkim":     {c.Verify.DKIM, true},
-		"from":     {c.Sign.DomainsFrom, DomainsFrom{"mysql", "/etc/dsn", "select name from d", 5 * time.Minute, 32}},
-		"dnsbl":    {c.Verify.DNSBL, []DNSBLZone{{"zen.example"}, {"bl.example"}}},
-		"trusted":  {c.Verify.TrustedAuthservIDs, []TrustedID{{"mx.example.net", nets}}},
-		"limits":   {c.Limits, Limits{65536, 1 << 20, 200, 16 << 20, 3, 50, 20 * time.Second, 10, 0, 128 << 10, time.Hour, 5 * time.Second, 5 * time.Second}},
-		"metrics":  {c.Metrics.Listen, ":8890"},
-		"unbuilt": {strings.Join(c.Unbuilt(), ", "), "sign.rsa: openssl, sign.senders, verify.arc, verify.dnsbl, " +
+		"senders": {fmt.Sprint(c.Sign.Senders), "{reject [{* invalid Prefix false [{user}]} { 192.168.5.0/24 false [@x.example kim@예.example]} { invalid Prefix true [@*.x.example]} " +
+			"{Kim@예.example invalid Prefix false [info@{user.domain} \"a b\"@x.example]}] {sqlite /etc/dsn2 select a from b where c = ? 34}}"},
+		"from":    {c.Sign.DomainsFrom, DomainsFrom{"mysql", "/etc/dsn", "select name from d", 5 * time.Minute, 32}},
+		"dkim":    {c.Verify.DKIM, true},
+		"dnsbl":   {c.Verify.DNSBL, []DNSBLZone{{"zen.example"}, {"bl.example"}}},
+		"trusted": {c.Verify.TrustedAuthservIDs, []TrustedID{{"mx.example.net", nets}}},
+		"limits":  {c.Limits, Limits{65536, 1 << 20, 200, 16 << 20, 3, 50, 20 * time.Second, 10, 0, 128 << 10, time.Hour, 5 * time.Second, 5 * time.Second}},
+		"metrics": {c.Metrics.Listen, ":8890"},
+		"unbuilt": {strings.Join(c.Unbuilt(), ", "), "sign.rsa: openssl, verify.arc, verify.dnsbl, " +
 			"arc.seal, forwarders, reports, policy.rules: arc (always none), policy.rules: dnsbl (always empty)"},
 	} {
 		if !reflect.DeepEqual(r.got, r.want) {

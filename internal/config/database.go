@@ -26,11 +26,14 @@ func (d *decoder) checkDomainsFrom(f *DomainsFrom) {
 // checkDatabase looks at a section with driver, dsn_file and query, whose query
 // takes one argument or none.
 func (d *decoder) checkDatabase(path, driver, dsnFile, text string, argument bool) bool {
-	ok := true
+	ok, such := true, `such as "SELECT DomainName FROM domains_table"`
+	if argument {
+		such = `such as "SELECT source FROM alias_table WHERE destination = ?"`
+	}
 	for _, x := range []struct{ name, value, hint string }{
 		{"driver", driver, "mysql, postgres or sqlite; mysql is MariaDB's, too"},
 		{"dsn_file", dsnFile, "the path of a file, mode 0640, with the one line that says how to reach the database"},
-		{"query", text, `such as "SELECT DomainName FROM domains_table"`},
+		{"query", text, such},
 	} {
 		if x.value != "" {
 			continue

@@ -43,7 +43,7 @@ func defaults() *Config {
 			Oversign: []string{"From", "Reply-To", "To", "Cc", "Subject", "Content-Type"},
 			Via:      "direct",
 			RSA:      "auto",
-			Senders:  emptyTree(tree.Map),
+			Senders:  Senders{OnMismatch: "log"},
 			// RFC 6376 §3.6.1's keys stay for as long as mail may be under way: queues give up after 5 days.
 			Rotate: Rotate{Overlap: 7 * 24 * time.Hour, Delay: 5 * time.Minute, Publish: "none"},
 			Role:   "master",

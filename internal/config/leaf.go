@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sealmilter/sealmilter/auth/resolve"
+	"github.com/sealmilter/sealmilter/internal/signing"
 	"github.com/sealmilter/sealmilter/policy/tree"
 )
 
@@ -46,6 +47,10 @@ func setText(v reflect.Value, s string, tag reflect.StructTag) error {
 		}
 	case *netip.Prefix:
 		*p, err = twoLines(tree.ParsePrefix, s)
+	case *signing.Pattern:
+		*p, err = twoLines(signing.ParsePattern, s)
+	case *signing.UserPattern:
+		*p, err = twoLines(signing.ParseUserPattern, s)
 	case *netip.Addr:
 		*p, err = parseAddr(s)
 	case *netip.AddrPort:

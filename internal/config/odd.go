@@ -149,9 +149,12 @@ func notAList(n *tree.Node) string {
 	return fmt.Sprintf("write [%s]", flowList(words))
 }
 
-// colonHint: an address that ends in a colon is a name to YAML.
+// colonHint: an address that ends in a colon is a name to YAML, and so is {user}.
 func colonHint(n *tree.Node) string {
 	if n.Kind == tree.Map && len(n.Keys) == 1 && n.Items[0].Kind == tree.Null {
+		if w := "{" + n.Keys[0].Scalar + "}"; w == "{user}" {
+			return fmt.Sprintf("braces are a map to YAML: write %q", w)
+		}
 		if a := n.Keys[0].Scalar + ":"; isAddress(a) {
 			return fmt.Sprintf("an address that ends in a colon needs quotes: write %q", a)
 		}

@@ -13,7 +13,6 @@ var unbuilt = []struct {
 	asks func(c *Config) bool
 }{
 	{"sign.rsa", "sign.rsa: openssl", func(c *Config) bool { return c.Sign.RSA == "openssl" }},
-	{"sign.senders", "sign.senders", func(c *Config) bool { return some(c.Sign.Senders) }},
 	{"verify.arc", "verify.arc", func(c *Config) bool { return c.Verify.ARC }},
 	{"verify.dnsbl", "verify.dnsbl", func(c *Config) bool { return len(c.Verify.DNSBL) > 0 }},
 	{"arc.seal", "arc.seal", func(c *Config) bool { return c.ARC.Seal != (Seal{}) }},

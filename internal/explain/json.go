@@ -31,6 +31,7 @@ type form struct {
 	Results   string             `json:"authentication_results,omitempty"`
 	Signed    []string           `json:"signed,omitempty"`
 	Unsigned  string             `json:"unsigned,omitempty"`
+	Mismatch  string             `json:"sender_mismatch,omitempty"` // signed all the same
 	Error     string             `json:"error,omitempty"`
 	Second    []opinionJSON      `json:"second_opinion"`
 	SecondErr string             `json:"second_opinion_error,omitempty"`
@@ -109,7 +110,7 @@ func (x *Report) JSON() any {
 	out := form{
 		Direction: string(x.Direction), Reason: x.Reason, Defaults: x.NoConfig != "", Helo: x.Question.Helo, MailFrom: x.Question.MailFrom,
 		Author: append([]string{}, r.Author.Domains...), AuthorErr: errText(r.Author.Err), LeftOut: x.LeftOut,
-		DKIM: []dkimJSON{}, Indirect: r.Indirect, Signed: x.Signed, Unsigned: x.Unsigned.Text, Error: errText(x.Err),
+		DKIM: []dkimJSON{}, Indirect: r.Indirect, Signed: x.Signed, Unsigned: x.Unsigned.Text, Mismatch: x.Mismatch, Error: errText(x.Err),
 		Second: []opinionJSON{}, Edits: append([]transaction.Edit{}, x.Edits...),
 	}
 	if x.Question.Client.IP.IsValid() {

@@ -37,7 +37,7 @@ func full(d auth.Direction) *Report {
 			},
 			Verdict: policy.Verdict{Action: "qaction", Rule: "qrule", Reason: "qreason", Hold: true, Reply: policy.Reply{Code: 550, Enhanced: "5.7.1", Text: "qreply"},
 				Observed: []policy.Observation{{Rule: "qobserved", Action: "qobservedaction", Reason: "qobservedreason"}}},
-			Signed: []string{"qkey"},
+			Signed: []string{"qkey"}, Mismatch: "qmismatch",
 			Edits: []transaction.Edit{{Op: transaction.Delete, Name: "qdelete", Index: 3}, {Op: transaction.Change, Name: "qchange", Value: " qto"},
 				{Op: transaction.Insert, Name: "qinsert", Value: " qvalue"}},
 		},

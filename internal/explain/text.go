@@ -138,12 +138,19 @@ func (x *Report) printSigned(w io.Writer) {
 	case x.Err != nil:
 		fmt.Fprintf(w, "\nSIGNED  no: %s\n", errText(x.Err))
 	case len(x.Signed) == 0:
-		fmt.Fprintf(w, "\nSIGNED  no: %s\n", show(x.Unsigned.Text))
+		text := x.Unsigned.Text
+		if text == "" && x.Verdict.Rule != "" {
+			text = x.Verdict.Reason // it does not go out
+		}
+		fmt.Fprintf(w, "\nSIGNED  no: %s\n", show(text))
 	default:
 		fmt.Fprintf(w, "\nSIGNED  with %d keys\n", len(x.Signed))
 		for i, name := range x.Signed {
 			fmt.Fprintf(w, "  %d. %s\n     a receiver would say: %s\n", i+1, show(name), x.opinion(i))
 		}
+	}
+	if x.Mismatch != "" {
+		plain.Line(w, "sender", show(x.Mismatch)+" (on_mismatch: log)")
 	}
 }
 

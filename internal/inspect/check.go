@@ -47,6 +47,7 @@ func Check(path, state string, keyHint func(command string) string) *Checked {
 		r.add(*unknown)
 	}
 	r.askDatabase(path, cfg)
+	r.askSenders(path, cfg)
 	store, broken := Keys(listed)
 	for _, p := range broken {
 		if p.Hint == "sealmilter keys new "+p.Domain {

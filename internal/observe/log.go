@@ -62,6 +62,9 @@ func (l *Log) Decided(d *transaction.Decision) {
 			slog.String("iprev", iprevWord(r)),
 		)
 	}
+	if e.AuthUser != "" {
+		attrs = append(attrs, slog.String("user", e.AuthUser))
+	}
 	attrs = append(attrs, slog.String("signed", strings.Join(d.Signed, ",")))
 	if d.Unsigned.Why != "" && d.Err == nil {
 		attrs = append(attrs, slog.String("unsigned", string(d.Unsigned.Why)))
@@ -74,6 +77,9 @@ func (l *Log) Decided(d *transaction.Decision) {
 	)...)
 	if d.Risks != nil {
 		l.log.Info("signature at risk", "queue_id", e.QueueID, "reason", strings.Join(d.Risks, "; "))
+	}
+	if d.Mismatch != "" {
+		l.log.Warn("sender not allowed", "queue_id", e.QueueID, "reason", d.Mismatch, "hint", "sign.senders.on_mismatch is log: nothing else happens")
 	}
 	for _, o := range d.Verdict.Observed {
 		l.log.Info("rule observed", "queue_id", e.QueueID, "rule", o.Rule, "action", string(o.Action), "reason", o.Reason)

@@ -59,6 +59,10 @@ func TestLogOfADecision(t *testing.T) {
 			"level=INFO msg=\"rule observed\" queue_id=4Q rule=o action=tag reason=why\n"},
 		"signed": {with(outbound, func(d *transaction.Decision) { d.Signed, d.Risks = []string{"k1", "k2"}, []string{"a", "b"} }),
 			mail("INFO", "signed=k1,k2 action=accept rule=\"\" reason=authenticated") + "level=INFO msg=\"signature at risk\" queue_id=\"\" reason=\"a; b\"\n"},
+		"of a user": {with(outbound, func(d *transaction.Decision) {
+			d.Envelope.AuthUser, d.Signed, d.Mismatch = "kim\n", []string{"k1"}, "user kim may not"
+		}), strings.Replace(mail("INFO", `signed=k1 action=accept rule="" reason=authenticated`), `author_domain="" `, `author_domain="" user="kim\n" `, 1) +
+			"level=WARN msg=\"sender not allowed\" queue_id=\"\" reason=\"user kim may not\" hint=\"sign.senders.on_mismatch is log: nothing else happens\"\n"},
 		"not signed": {with(outbound, func(d *transaction.Decision) { d.Unsigned.Text = "x" }), mail("INFO", `signed="" action=accept rule="" reason="not signed: x"`)},
 		"not signed, and a rule": {with(outbound, func(d *transaction.Decision) {
 			d.Unsigned = transaction.Unsigned{Text: "x", Warn: true}

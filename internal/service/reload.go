@@ -14,6 +14,9 @@ import (
 
 // use makes r what is in force, for all but the server.
 func (s *service) use(r *running, problems config.Problems) []problem.Problem {
+	if s.now != nil && s.now.senders != r.senders {
+		s.now.senders.Close()
+	}
 	s.now, r.problems = r, problems
 	for _, p := range r.trouble {
 		level := slog.LevelWarn

@@ -28,6 +28,7 @@ type running struct {
 	store    *keys.Store
 	trouble  []keys.Problem
 	resolver *dnsclient.Client
+	senders  *assemble.Directory // nil where no database has addresses of users
 	setup    *transaction.Setup
 	sight    *assemble.Sight
 	mark     uint64 // of the key folder, from before its keys were read
@@ -56,6 +57,12 @@ func build(cfg *config.Config, listed []string, prev *running, log *slog.Logger,
 				r.sight = prev.sight
 			}
 		}
+		if prev.senders.Serves(cfg.Sign.Senders.Query) {
+			r.senders = prev.senders
+		}
+	}
+	if !r.senders.Serves(cfg.Sign.Senders.Query) {
+		r.senders = assemble.NewDirectory(cfg.Sign.Senders.Query, log)
 	}
 	if r.resolver == nil {
 		var err error
@@ -75,7 +82,11 @@ func build(cfg *config.Config, listed []string, prev *running, log *slog.Logger,
 		return nil, problem.Fail("", "%s: %s", r.trouble[0].Path, r.trouble[0].Message)
 	}
 	r.store = r.store.At(now)
-	r.setup = assemble.Setup(cfg, assemble.Parts{Keys: r.store, Resolver: r.resolver, Log: log, Observer: o})
+	parts := assemble.Parts{Keys: r.store, Resolver: r.resolver, Log: log, Observer: o}
+	if r.senders != nil {
+		parts.Directory = r.senders
+	}
+	r.setup = assemble.Setup(cfg, parts)
 	return r, nil
 }
 

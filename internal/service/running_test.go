@@ -37,6 +37,39 @@ func TestBuildKeepsTheResolver(t *testing.T) {
 	}
 }
 
+// What is known of users' addresses outlives a reload that asks the same, so that a
+// database that is down then is not noticed.
+func TestBuildKeepsTheSenders(t *testing.T) {
+	log, m := slog.New(slog.DiscardHandler), telemetry.NewMetrics("test")
+	cfg := config.Default()
+	cfg.AuthservID = "mail.example.com"
+	cfg.Sign.Senders.Query = config.SenderQuery{Driver: "sqlite", DSNFile: "/nowhere/dsn", Query: "SELECT a FROM b WHERE c = ?", Line: 3}
+	first, err := build(cfg, nil, nil, log, m, nil, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.resolver.Close()
+	if first.senders == nil || first.setup.Senders == nil || first.setup.Senders.Directory != first.senders {
+		t.Fatalf("%+v, %+v", first.senders, first.setup.Senders)
+	}
+	again := *cfg
+	again.Sign.Senders.Query.Line = 4
+	second, err := build(&again, nil, first, log, m, nil, time.Now)
+	if err != nil || second.senders != first.senders {
+		t.Errorf("%v, another one for the same query", err)
+	}
+	again.Sign.Senders.Query.Query = "SELECT a FROM c WHERE c = ?"
+	third, err := build(&again, nil, first, log, m, nil, time.Now)
+	if err != nil || third.senders == first.senders {
+		t.Errorf("%v, the same for another query", err)
+	}
+	again.Sign.Senders = config.Default().Sign.Senders
+	fourth, err := build(&again, nil, first, log, m, nil, time.Now)
+	if err != nil || fourth.senders != nil || fourth.setup.Senders != nil {
+		t.Errorf("%v, one for no query", err)
+	}
+}
+
 // TestSameSockets: each of what only a restart changes is told.
 func TestSameSockets(t *testing.T) {
 	for name, change := range map[string]func(*config.Config){

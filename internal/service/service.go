@@ -92,7 +92,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	// Closed when all that may ask it has ended.
-	defer func() { s.now.resolver.Close(); s.now.sight.Close() }()
+	defer func() { s.now.resolver.Close(); s.now.sight.Close(); s.now.senders.Close() }()
 	r.path, r.degraded = loaded.Path, loaded.Degraded
 	s.use(r, problems)
 

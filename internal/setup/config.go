@@ -91,8 +91,10 @@ func planConfig(path string, domains []string, nets []netip.Prefix, m mtaPlan) (
 		return nil, nil, err
 	}
 	c.new = string(out)
-	c.cfg, problems = config.Parse(path, out)
-	return c, problems, nil
+	if c.cfg, problems = config.Parse(path, out); c.cfg != nil {
+		err = provable(c.cfg, domains)
+	}
+	return c, problems, err
 }
 
 // authservID is the MTA's own name, or the first domain where that is no name

@@ -143,6 +143,7 @@ func (s *Postfix) setUp(ctx context.Context) error {
 		return err
 	}
 	s.records(ctx, s.conf.cfg, store, mta.Relay(ctx, s.Dir))
+	s.adviseSenders(s.conf.cfg)
 	s.tagged(ctx, s.conf.cfg, h.Values.Get("milter_header_checks"))
 	s.adviseDatabase(ctx)
 	return nil

@@ -152,6 +152,7 @@ func (s *Sendmail) setUp(ctx context.Context) error {
 		return err
 	}
 	s.records(ctx, s.conf.cfg, store, mta.SmartHost(s.cfText))
+	s.adviseSenders(s.conf.cfg)
 	s.tagged(ctx, s.conf.cfg, "")
 	return nil
 }

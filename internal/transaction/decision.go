@@ -27,6 +27,7 @@ type Decision struct {
 
 	Signed   []string // names of the keys
 	Unsigned Unsigned // why mail of ours is not signed
+	Mismatch string   // who may not write as whom, where that changes nothing (on_mismatch: log)
 	Risks    []string // what may break the signatures on the way out
 
 	Edits   []Edit        // in the order in which they are done when the message is accepted
@@ -61,7 +62,7 @@ func (d *Decision) Weight() int {
 // failed is the decision when we could not do our part.
 func (d *Decision) failed(err error) {
 	d.Err, d.Reply = err, &InternalError
-	d.Verdict, d.Edits, d.Signed, d.Risks, d.Discard = policy.Verdict{}, nil, nil, nil, false
+	d.Verdict, d.Edits, d.Signed, d.Mismatch, d.Risks, d.Discard = policy.Verdict{}, nil, nil, "", nil, false
 }
 
 // Unsigned is why a message of ours carries no signature. The zero value: it

@@ -47,8 +47,9 @@ type Message struct {
 	complete bool // the header section is
 	// Mail from outside is checked and mail of ours is sealed; nothing keeps a
 	// message from both.
-	check *auth.Check
-	seal  *seal
+	check  *auth.Check
+	seal   *seal
+	sender *sender // who may write it; nil where nobody asks
 }
 
 // Begin begins a transaction. Its checks start with Authenticate, at the latest
@@ -72,9 +73,13 @@ func Begin(ctx context.Context, set *Setup, o Offer) *Message {
 	return m
 }
 
-// Authenticate starts the checks, of mail that is not ours. Idempotent.
+// Authenticate starts the checks, of mail that is not ours, and asks who may write
+// mail that is. Idempotent.
 func (m *Message) Authenticate() {
-	if m.check == nil && m.class.Direction != auth.Outbound {
+	switch {
+	case m.class.Direction == auth.Outbound && m.sender == nil:
+		m.sender = m.askSender()
+	case m.class.Direction != auth.Outbound && m.check == nil:
 		m.check = m.set.Auth.Begin(m.ctx, &m.env, m.offer.Peer)
 	}
 }
@@ -165,11 +170,14 @@ func (m *Message) Finish(queueID string) (d *Decision) {
 	} else if m.seal != nil {
 		d.Results = auth.Results{Author: m.seal.author}
 	}
+	may := m.judge()
+	m.obey(may)
 	m.env.Signed = m.seal.signs()
 	m.decide(d)
 	if m.seal != nil {
 		m.seal.finish(d)
 	}
+	m.follow(d, may)
 	if m.check != nil && d.Err == nil {
 		// Inserted last, so that it stands at the very top (RFC 8601 §4).
 		d.Edits = append(d.Edits, Edit{
@@ -224,6 +232,7 @@ func (m *Message) Cancel() {
 	if m.check != nil {
 		m.check.Cancel()
 	}
+	m.sender.stop()
 }
 
 // Close ends the message and gives back what it held. Idempotent.

@@ -17,9 +17,10 @@ type seal struct {
 	set      *Setup
 	sendmail bool
 	author   auth.Author
-	changes  []Edit   // Sendmail: address fields in the form that is signed
-	unclear  []string // ... and names of those that we do not understand
-	unsigned Unsigned // why there is no signature
+	kept     header.Fields // as the MTA will send them
+	changes  []Edit        // Sendmail: address fields in the form that is signed
+	unclear  []string      // ... and names of those that we do not understand
+	unsigned Unsigned      // why there is no signature
 	lines    lineMeter
 
 	keys []*keys.Key
@@ -155,7 +156,7 @@ func (s *seal) asSent(h *head, host string) (kept header.Fields) {
 	if s.sendmail {
 		kept, s.changes, s.unclear = rewriteAddresses(kept, append([]string{"From"}, s.set.Sign.Headers...), host)
 	}
-	s.author = auth.ParseAuthor(kept)
+	s.kept, s.author = kept, auth.ParseAuthor(kept)
 	return kept
 }
 

@@ -21,6 +21,7 @@ type Setup struct {
 	// TrustedIDs are authserv-ids of our own upstream hosts.
 	TrustedIDs []TrustedID
 	Sign       Sign
+	Senders    *Senders // nil: whoever sends may write as everybody
 	Keys       KeyStore
 	Auth       *auth.Authenticator
 	Policy     Decider

@@ -17,8 +17,12 @@ type dovecotLab struct {
 	proc *proc
 }
 
-// The one account of the lab.
-const saslUser, saslPassword = "kim@good.example", "correct horse"
+// The accounts of the lab: the usual one, one of another tenant, and one whose name has no domain. All have the
+// same password.
+const (
+	saslUser, saslPassword = "kim@good.example", "correct horse"
+	saslTenant, saslBare   = "lee@lax.example", "park"
+)
 
 // The account in the language of Dovecot 2.3, and of 2.4, which wants its version in the first line.
 const (
@@ -57,7 +61,11 @@ func (d *dovecotLab) start() error {
 		return err
 	}
 	users := filepath.Join(d.dir, "users")
-	if err := os.WriteFile(users, []byte(saslUser+":{PLAIN}"+saslPassword+"\n"), 0o644); err != nil {
+	var accounts strings.Builder
+	for _, user := range []string{saslUser, saslTenant, saslBare} {
+		accounts.WriteString(user + ":{PLAIN}" + saslPassword + "\n")
+	}
+	if err := os.WriteFile(users, []byte(accounts.String()), 0o644); err != nil {
 		return err
 	}
 	conf := filepath.Join(d.dir, "dovecot.conf")
@@ -65,11 +73,11 @@ func (d *dovecotLab) start() error {
 	if err != nil {
 		return err
 	}
-	accounts := dovecot24 // Debian 13 and later
+	language := dovecot24 // Debian 13 and later
 	if strings.HasPrefix(string(version), "2.2.") || strings.HasPrefix(string(version), "2.3.") {
-		accounts = dovecot23
+		language = dovecot23
 	}
-	text := fmt.Sprintf(accounts+`base_dir = %[1]s/run
+	text := fmt.Sprintf(language+`base_dir = %[1]s/run
 state_dir = %[1]s/state
 instance_name = sealmilter-e2e
 log_path = %[1]s/dovecot.log

@@ -135,8 +135,10 @@ func (c *client) must(t *testing.T, code int, line string) reply {
 }
 
 // auth logs in as the lab's user.
-func (c *client) auth() (reply, error) {
-	plain := base64.StdEncoding.EncodeToString([]byte("\x00" + saslUser + "\x00" + saslPassword))
+func (c *client) auth() (reply, error) { return c.authAs(saslUser) }
+
+func (c *client) authAs(user string) (reply, error) {
+	plain := base64.StdEncoding.EncodeToString([]byte("\x00" + user + "\x00" + saslPassword))
 	return c.cmd("AUTH PLAIN " + plain)
 }
 
@@ -185,8 +187,13 @@ func (c *client) mustSend(t *testing.T, mailFrom, rcpt string, msg []byte) {
 // submit opens an authenticated session on the submission port, as a client on the road.
 func submit(t *testing.T, l *lab) *client {
 	t.Helper()
+	return submitAs(t, l, saslUser)
+}
+
+func submitAs(t *testing.T, l *lab, user string) *client {
+	t.Helper()
 	c := dial(t, local(l.postfix.ports.submit), roaming)
-	if rep, err := c.auth(); err != nil || rep.code != 235 {
+	if rep, err := c.authAs(user); err != nil || rep.code != 235 {
 		t.Fatalf("AUTH: %v %v", rep, err)
 	}
 	return c

@@ -57,6 +57,17 @@ func FuzzAuthor(f *testing.F) {
 		if a.Err != nil {
 			return
 		}
+		// Who may write as whom is about addresses: no domain may be without one.
+		for _, d := range a.Domains {
+			if !slices.ContainsFunc(a.Addresses, func(x auth.Address) bool { return x.Domain == d }) {
+				t.Errorf("%q: no address of %q in %q", value, d, a.Addresses)
+			}
+		}
+		for _, x := range a.Addresses {
+			if !slices.Contains(a.Domains, x.Domain) {
+				t.Errorf("%q: the domain of %q is not in %q", value, x, a.Domains)
+			}
+		}
 		for _, d := range Displayed(h) {
 			if !slices.Contains(a.Domains, d) && !slices.Contains(a.Shown, d) {
 				t.Errorf("%q displays %q; authors %q, shown %q", value, d, a.Domains, a.Shown)

@@ -13,17 +13,22 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/sealmilter/sealmilter/internal/config"
+	"github.com/sealmilter/sealmilter/internal/signing"
 )
 
 // specimen has one entry of each list of objects, with what an entry must have:
 // what it holds besides is a default.
 const specimen = `
 listen: [{addr: "unix:/x"}]
-sign: {domains: [{name: example.com}]}
+sign: {domains: [{name: example.com}], senders: {rules: [{user: "*", from: ["{user}"]}]}}
 verify: {dnsbl: [{zone: example.com}], trusted_authserv_ids: [{id: example.com, networks: [192.0.2.0/24]}]}
 `
 
-var required = []string{"listen.addr", "sign.domains.name", "verify.dnsbl.zone", "verify.trusted_authserv_ids.id", "verify.trusted_authserv_ids.networks"}
+var required = []string{"listen.addr", "sign.domains.name", "verify.dnsbl.zone", "verify.trusted_authserv_ids.id", "verify.trusted_authserv_ids.networks",
+	"sign.senders.rules.from"}
+
+// alternatives: an entry has exactly one of them.
+var alternatives = []string{"sign.senders.rules.user", "sign.senders.rules.client", "sign.senders.rules.local"}
 
 // builtIn is what no file has to say, and an entry of each list.
 type builtIn struct{ config, entries reflect.Value }
@@ -85,19 +90,21 @@ func written(v reflect.Value) (string, error) {
 
 // kinds says what a value of a type is.
 var kinds = map[reflect.Type]string{
-	reflect.TypeFor[bool]():             "true or false",
-	reflect.TypeFor[int]():              "a number",
-	reflect.TypeFor[string]():           "a text",
-	reflect.TypeFor[[]string]():         "a list",
-	reflect.TypeFor[config.Size]():      "a size",
-	reflect.TypeFor[time.Duration]():    "a time",
-	reflect.TypeFor[config.FileMode]():  "a file mode",
-	reflect.TypeFor[config.Address]():   "a socket's address",
-	reflect.TypeFor[config.Tree]():      "rules",
-	reflect.TypeFor[netip.Prefix]():     "a network",
-	reflect.TypeFor[[]netip.Addr]():     "a list of addresses",
-	reflect.TypeFor[[]netip.Prefix]():   "a list of networks",
-	reflect.TypeFor[[]netip.AddrPort](): "a list of addresses, with or without a port",
+	reflect.TypeFor[bool]():                "true or false",
+	reflect.TypeFor[int]():                 "a number",
+	reflect.TypeFor[string]():              "a text",
+	reflect.TypeFor[[]string]():            "a list",
+	reflect.TypeFor[config.Size]():         "a size",
+	reflect.TypeFor[time.Duration]():       "a time",
+	reflect.TypeFor[config.FileMode]():     "a file mode",
+	reflect.TypeFor[config.Address]():      "a socket's address",
+	reflect.TypeFor[config.Tree]():         "rules",
+	reflect.TypeFor[netip.Prefix]():        "a network",
+	reflect.TypeFor[signing.UserPattern](): "a user",
+	reflect.TypeFor[[]signing.Pattern]():   "a list of addresses and domains",
+	reflect.TypeFor[[]netip.Addr]():        "a list of addresses",
+	reflect.TypeFor[[]netip.Prefix]():      "a list of networks",
+	reflect.TypeFor[[]netip.AddrPort]():    "a list of addresses, with or without a port",
 }
 
 func allowed(f reflect.StructField) string {
@@ -152,6 +159,8 @@ func page(example string) (string, error) {
 				return "", fmt.Errorf("%s: %w", path, err)
 			case inList && slices.Contains(required, path):
 				b.WriteString("Each entry has one.\n")
+			case slices.Contains(alternatives, path):
+				b.WriteString("Each entry has one of user, client and local.\n")
 			default:
 				b.WriteString("Default: `" + text + "`.\n")
 			}

@@ -42,7 +42,7 @@ func TestPageNamesEveryOption(t *testing.T) {
 	}
 	for i, p := range paths {
 		section := i+1 < len(paths) && strings.HasPrefix(paths[i+1], p+".")
-		if text := part(page, p); !section && !strings.Contains(text, "Default: `") && !strings.Contains(text, "Each entry has one.") {
+		if text := part(page, p); !section && !strings.Contains(text, "Default: `") && !strings.Contains(text, "Each entry has one") {
 			t.Errorf("%s: no default: %q", p, text)
 		}
 	}
@@ -53,16 +53,18 @@ func TestPageNamesEveryOption(t *testing.T) {
 func TestPageSays(t *testing.T) {
 	page := made(t)
 	for path, want := range map[string][]string{
-		"sign.expire":             {"A time from 0s to 8760h. Default: `0s`.", "x= tag, such as 7d"},
-		"sign.domains.subdomains": {"Default: `true`."},
-		"sign.domains.name":       {"A domain. Each entry has one."},
-		"sign.domains":            {"```yaml\n  - example.com\n", "  - {name: example.net, selectors: [s1, s2], subdomains: false}\n```\n"},
-		"outbound.reinjected":     {"`skip`, `sign`. Default: `skip`.", "list server hands back. sign would"}, // a comment of two lines
-		"limits.packet_size":      {"A size from 64KiB to 64MiB. Default: `1MiB`."},
-		"socket.mode":             {"Default: `\"0660\"`."},
-		"policy.rules":            {"Default: `[defaults]`.", "broken-from"},
-		"listen.direction":        {"`auto`, `outbound`, `inbound`. Default: `auto`."},
-		"reports":                 {"A map. Default: `{}`.", "not built yet"},
+		"sign.expire":              {"A time from 0s to 8760h. Default: `0s`.", "x= tag, such as 7d"},
+		"sign.domains.subdomains":  {"Default: `true`."},
+		"sign.domains.name":        {"A domain. Each entry has one."},
+		"sign.domains":             {"```yaml\n  - example.com\n", "  - {name: example.net, selectors: [s1, s2], subdomains: false}\n```\n"},
+		"sign.senders.rules.user":  {"A user. Each entry has one of user, client and local."},
+		"sign.senders.on_mismatch": {"`log`, `sign_not`, `reject`. Default: `log`.", "it goes unsigned"},
+		"outbound.reinjected":      {"`skip`, `sign`. Default: `skip`.", "list server hands back. sign would"}, // a comment of two lines
+		"limits.packet_size":       {"A size from 64KiB to 64MiB. Default: `1MiB`."},
+		"socket.mode":              {"Default: `\"0660\"`."},
+		"policy.rules":             {"Default: `[defaults]`.", "broken-from"},
+		"listen.direction":         {"`auto`, `outbound`, `inbound`. Default: `auto`."},
+		"reports":                  {"A map. Default: `{}`.", "not built yet"},
 	} {
 		for _, w := range want {
 			if !strings.Contains(part(page, path), w) {
