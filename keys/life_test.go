@@ -149,6 +149,40 @@ func TestFirstKeysAreGated(t *testing.T) {
 	}
 }
 
+// TestUnpublishedSubdomain: while its own keys are not published, a listed domain is
+// signed for as its parent's subdomains are.
+func TestUnpublishedSubdomain(t *testing.T) {
+	dir, _ := pairs(t, "s1")
+	if _, err := Generate(dir, "sub.example.com", GenerateOptions{Selector: "s1", Waits: true}); err != nil {
+		t.Fatal(err)
+	}
+	pick := func(subdomains bool) (string, error) {
+		t.Helper()
+		s, _ := Load(dir, []DomainSpec{{Name: "example.com", Subdomains: subdomains}, {Name: "sub.example.com"}}, nil)
+		picked, sdid, err := s.Pick("sub.example.com")
+		if len(picked) > 0 && picked[0].Domain != sdid {
+			t.Errorf("d=%s with a key of %s", sdid, picked[0].Domain)
+		}
+		return sdid, err
+	}
+	if got, err := pick(true); got != "example.com" || err != nil {
+		t.Errorf("%s %v", got, err)
+	}
+	s, _ := Load(dir, []DomainSpec{{Name: "example.com", Subdomains: true}, {Name: "sub.example.com"}}, nil)
+	if list, sdid, err := s.ToPublish("sub.example.com"); err != nil || sdid != "sub.example.com" || names(list) != "s1 s1e" || list[0].Domain != sdid {
+		t.Errorf("to publish: %v of %s, %v", list, sdid, err)
+	}
+	if got, err := pick(false); got != "sub.example.com" || !errors.Is(err, ErrUnpublished) {
+		t.Errorf("a parent without subdomains: %s %v", got, err)
+	}
+	if err := SetLife(dir, "sub.example.com", "s1", Life{Waits: true}, Life{Waits: true, Shown: hour(0), Activate: hour(0)}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := pick(true); got != "sub.example.com" || err != nil {
+		t.Errorf("published: %s %v", got, err)
+	}
+}
+
 // TestSwitch: what was made beside others signs from the moment that stands in its
 // state, without another load, and its predecessor does not from that moment on.
 func TestSwitch(t *testing.T) {

@@ -56,7 +56,8 @@ type entry struct {
 
 // Pick returns the keys that sign for an author domain (canonical form), and
 // the d= of their signatures: the domain itself when it is listed, else its
-// closest listed parent whose keys sign for subdomains. RSA keys come first:
+// closest listed parent whose keys sign for subdomains; the parent, too, while the keys
+// of a listed domain are not published. RSA keys come first:
 // signatures are prepended in reverse, and the one on top should be the one
 // that every verifier knows. Without keys the error is a *PickError.
 func (s *Store) Pick(authorDomain string) (keys []*Key, sdid string, reason error) {
@@ -65,10 +66,7 @@ func (s *Store) Pick(authorDomain string) (keys []*Key, sdid string, reason erro
 		return nil, "", &PickError{Domain: clip(authorDomain), Err: ErrNotListed}
 	}
 	now := s.now()
-	active := e.active
-	if !e.until.IsZero() && !now.Before(e.until) {
-		active, _ = e.signing(now, e.published)
-	}
+	active := e.at(now)
 	switch {
 	case len(active) > 0:
 		return slices.Clip(active), e.spec.Name, nil
@@ -76,6 +74,12 @@ func (s *Store) Pick(authorDomain string) (keys []*Key, sdid string, reason erro
 		p := e.broken
 		return nil, e.spec.Name, &PickError{Domain: e.spec.Name, Err: fmt.Errorf("%w: %s: %s", ErrBroken, p.Path, p.Message), Hint: p.Hint}
 	case slices.ContainsFunc(e.keys, func(k *Key) bool { return !k.life.over(now) }):
+		// Until then it is below its parent as if nobody had listed it.
+		if up := s.above(e.spec.Name); up != nil {
+			if active := up.at(now); len(active) > 0 {
+				return slices.Clip(active), up.spec.Name, nil
+			}
+		}
 		return nil, e.spec.Name, &PickError{Domain: e.spec.Name, Err: ErrUnpublished, Hint: "publish the records that `sealmilter dns " + e.spec.Name + "` prints"}
 	}
 	return nil, e.spec.Name, &PickError{Domain: e.spec.Name, Err: ErrNoKey, Hint: newKeyHint(e.spec.Name)}
@@ -95,19 +99,25 @@ func (s *Store) PickTrial(authorDomain string) (keys []*Key, sdid string, reason
 // ToPublish are the keys whose records belong into the DNS for an author domain: those that
 // sign, and those that will when the DNS shows them.
 func (s *Store) ToPublish(authorDomain string) (keys []*Key, sdid string, reason error) {
-	keys, sdid, reason = s.PickTrial(authorDomain)
-	if reason != nil {
-		return nil, sdid, reason
+	e := s.find(authorDomain)
+	if e == nil {
+		return s.Pick(authorDomain)
 	}
 	now := s.now()
-	for _, k := range s.entries[sdid].keys {
+	if keys = slices.Clone(e.at(now)); len(keys) == 0 {
+		keys, _ = e.signing(now, unwaiting)
+	}
+	if len(keys) == 0 {
+		return s.Pick(authorDomain)
+	}
+	for _, k := range e.keys {
 		l := k.life
 		comes := l.State(now) == New && l.Waits || l.State(now) == Published && !l.Activate.IsZero()
 		if comes && !slices.Contains(keys, k) {
 			keys = append(keys, k)
 		}
 	}
-	return keys, sdid, nil
+	return keys, e.spec.Name, nil
 }
 
 // At is the store with another clock.
@@ -135,6 +145,20 @@ func (s *Store) find(domain string) *entry {
 	if e := s.entries[domain]; e != nil {
 		return e
 	}
+	return s.above(domain)
+}
+
+// at are the keys that sign at a moment.
+func (e *entry) at(now time.Time) []*Key {
+	if e.until.IsZero() || now.Before(e.until) {
+		return e.active
+	}
+	active, _ := e.signing(now, e.published)
+	return active
+}
+
+// above is the closest listed parent whose keys sign for subdomains, nil without one.
+func (s *Store) above(domain string) *entry {
 	for {
 		_, parent, ok := strings.Cut(domain, ".")
 		if !ok {

@@ -30,7 +30,7 @@ const zoneHead = "$ORIGIN %s\n$TTL 5\n@ IN SOA ns.lab.example. hostmaster.lab.ex
 // zones of the outside world. 192.0.2.0/24 and 2001:db8::/32 are documentation space.
 var zones = map[string]string{
 	".": `
-ns.lab.example.            A   127.0.0.1
+ns.lab.example.            A   127.0.0.54
 10.2.0.192.in-addr.arpa.   PTR mail.sender.example.
 25.2.0.192.in-addr.arpa.   PTR mail.good.example.
 `,
@@ -47,7 +47,9 @@ mail    TXT "v=spf1 a -all"
 _dmarc  TXT "v=DMARC1; p=reject"
 mail    A   192.0.2.20
 `,
-	"reject.example.":     "@ TXT \"v=spf1 -all\"\n_dmarc TXT \"v=DMARC1; p=reject\"\n",
+	"reject.example.": "@ TXT \"v=spf1 -all\"\n_dmarc TXT \"v=DMARC1; p=reject\"\n",
+	// The domain of a row in a database; its records come when it has keys.
+	"shop.example.":       "mail A 192.0.2.25\n",
 	"quarantine.example.": "@ TXT \"v=spf1 -all\"\n_dmarc TXT \"v=DMARC1; p=quarantine\"\n",
 	// broken.example. is configured in NSD without a zone file: SERVFAIL, as a lame server gives.
 	"broken.example.": "",
@@ -82,10 +84,11 @@ func (d *dnsLab) start(extra map[string]string) error {
 		all[z] += text
 	}
 	var conf strings.Builder
-	// As newer ones do anyway: answers that are not limited, and without a delegation, which unbound would follow to
-	// port 53.
+	// As newer ones do anyway: answers that are not limited, and without a delegation. Who asks for one is led to
+	// port 53, and finds this server there, too.
 	fmt.Fprintf(&conf, `server:
 	ip-address: 127.0.0.1@%d
+	ip-address: 127.0.0.54@53
 	username: ""
 	chroot: ""
 	server-count: 1

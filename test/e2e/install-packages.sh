@@ -7,7 +7,7 @@
 set -eu
 
 # gcc and libc6-dev: the race detector of the unit tests needs cgo.
-packages="gcc libc6-dev make postfix dovecot-core dovecot-imapd dovecot-sieve procmail nsd unbound bind9 bind9-utils bind9-dnsutils knot mariadb-server postgresql python3 python3-dkim python3-dnspython python3-nacl python3-authres libmail-dkim-perl libemail-address-xs-perl libmailtools-perl opendkim-tools sasl2-bin libsasl2-modules libsasl2-modules-db util-linux m4 iproute2 shellcheck"
+packages="gcc libc6-dev make postfix dovecot-core dovecot-imapd dovecot-sieve procmail nsd unbound bind9 bind9-utils bind9-dnsutils knot mariadb-server postfix-mysql postgresql python3 python3-dkim python3-dnspython python3-nacl python3-authres libmail-dkim-perl libemail-address-xs-perl libmailtools-perl opendkim-tools sasl2-bin libsasl2-modules libsasl2-modules-db util-linux m4 iproute2 shellcheck"
 
 missing=""
 for p in $packages; do
