@@ -2,6 +2,7 @@ package assemble
 
 import (
 	"context"
+	"slices"
 
 	"github.com/sealmilter/sealmilter/auth/resolve"
 	"github.com/sealmilter/sealmilter/internal/authoritative"
@@ -44,16 +45,24 @@ func NewSight(cfg *config.Config, r *dnsclient.Client) (*Sight, error) {
 // Close ends what is asked.
 func (s *Sight) Close() { s.now.Close() }
 
-// Look asks for the record of one key; ctx needs a deadline.
-func (s *Sight) Look(ctx context.Context, k *keys.Key) rotate.Answer {
+// Look asks for the record of one key; ctx needs a deadline. silent are the servers for
+// whose answer alone it is not known to be shown.
+func (s *Sight) Look(ctx context.Context, k *keys.Key) (a rotate.Answer, silent []string) {
 	if ctx.Err() != nil {
-		return rotate.Unknown
+		return rotate.Unknown, nil
 	}
-	switch s.checker.TXT(ctx, k.Name()).Verdict(func(records []string) bool { return publish.Shows(k, records) }) {
+	shows := func(records []string) bool { return publish.Shows(k, records) }
+	r := s.checker.TXT(ctx, k.Name())
+	switch r.Verdict(shows) {
 	case authoritative.Shown:
-		return rotate.Shown
+		return rotate.Shown, nil
 	case authoritative.Missing:
-		return rotate.Absent
+		return rotate.Absent, nil
 	}
-	return rotate.Unknown
+	if slices.ContainsFunc(r.Answers, func(a authoritative.Answer) bool { return a.Err == nil && shows(a.Records) }) {
+		for _, a := range r.Silent() {
+			silent = append(silent, a.String())
+		}
+	}
+	return rotate.Unknown, silent
 }

@@ -56,7 +56,7 @@ func eye(cfg *config.Config, zone string) (look func(context.Context, *keys.Key)
 			r.Close()
 			return nil, nil, err
 		}
-		return s.Look, func() { s.Close(); r.Close() }, nil
+		return func(ctx context.Context, k *keys.Key) rotate.Answer { a, _ := s.Look(ctx, k); return a }, func() { s.Close(); r.Close() }, nil
 	}
 	r, done, err := assemble.ZoneOrDNS(cfg.DNS, zone)
 	return func(ctx context.Context, k *keys.Key) rotate.Answer {

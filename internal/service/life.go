@@ -36,6 +36,7 @@ type lives struct {
 type sight struct {
 	answer rotate.Answer
 	last   time.Time
+	told   time.Time // that servers are silent
 	due    time.Time
 	bad    bool // it lacked twice what it had shown: said
 	once   bool // it lacked it once

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -270,6 +271,27 @@ func TestRotationMakesKeys(t *testing.T) {
 	for _, v := range s.Keys {
 		if young := !strings.HasPrefix(v.Selector, "s1") || len(v.Selector) > 3; young && (!v.Waits || v.State != keys.New || v.Signs) {
 			t.Errorf("%+v", v)
+		}
+	}
+}
+
+// TestSilentServersAreSaid: what a key waits for is said once a day.
+func TestSilentServersAreSaid(t *testing.T) {
+	log := &syncBuffer{}
+	l := &lives{service: &service{log: slog.New(slog.NewTextHandler(log, nil))}, asked: map[string]*sight{}}
+	made, err := keys.Generate(t.TempDir(), "example.com", keys.GenerateOptions{Selector: "s1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.asked[made[0].Name()] = &sight{}
+	now := time.Now()
+	for _, c := range []struct {
+		after time.Duration
+		lines int
+	}{{0, 1}, {remindEvery - 1, 1}, {remindEvery, 2}} {
+		l.waitsFor(made[0], []string{"ns2.example.com"}, now.Add(c.after))
+		if got := strings.Count(log.String(), "ns2.example.com"); got != c.lines {
+			t.Errorf("after %s: %d lines", c.after, got)
 		}
 	}
 }

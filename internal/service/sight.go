@@ -38,7 +38,7 @@ func (l *lives) ask(ctx context.Context, r *running) map[string]rotate.Answer {
 			break
 		}
 	}
-	found := make([]rotate.Answer, len(due))
+	found, silent := make([]rotate.Answer, len(due)), make([][]string, len(due))
 	ctx, cancel := context.WithTimeout(ctx, roundFor)
 	defer cancel()
 	next := make(chan int)
@@ -47,7 +47,7 @@ func (l *lives) ask(ctx context.Context, r *running) map[string]rotate.Answer {
 		all.Go(func() {
 			for i := range next {
 				asking, cancel := context.WithTimeout(ctx, lookFor)
-				found[i] = r.sight.Look(asking, due[i])
+				found[i], silent[i] = r.sight.Look(asking, due[i])
 				cancel()
 			}
 		})
@@ -61,6 +61,9 @@ func (l *lives) ask(ctx context.Context, r *running) map[string]rotate.Answer {
 	for i, k := range due {
 		answers[k.Name()] = found[i]
 		l.saw(k, found[i], now)
+		if life := k.Life(); len(silent[i]) > 0 && life.Shown.IsZero() && life.Retire.IsZero() {
+			l.waitsFor(k, silent[i], now)
+		}
 	}
 	return answers
 }
@@ -104,4 +107,14 @@ func (l *lives) saw(k *keys.Key, a rotate.Answer, now time.Time) {
 		}
 	}
 	l.state.saw(k, a, at.bad, now)
+}
+
+// waitsFor says, once a day, that only servers that do not answer keep a key from being
+// used: each receiver may ask any of them.
+func (l *lives) waitsFor(k *keys.Key, silent []string, now time.Time) {
+	if at := l.asked[k.Name()]; now.Sub(at.told) >= remindEvery {
+		at.told = now
+		l.log.Warn("a key waits for name servers that do not answer; the others show its record", "key", k, "servers", silent,
+			"hint", "mend them, take them out of the zone's NS records, or name those that count in sign.published_via")
+	}
 }
