@@ -106,6 +106,7 @@ func TestHurryEndsTheWaitForATransaction(t *testing.T) {
 func TestReplyText(t *testing.T) {
 	for in, want := range map[string]string{
 		"100% sure":              "100%% sure",
+		" !~\x7f":                " !~?",
 		"two\r\nlines\x00":       "two??lines?",
 		"한":                      "???",
 		strings.Repeat("a", 999): strings.Repeat("a", 400),
