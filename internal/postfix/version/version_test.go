@@ -26,6 +26,8 @@ func TestVersions(t *testing.T) {
 		{"3.7.11", true, false, true},
 		{"3.12-20260821", true, false, true},
 		{"10.2.1", true, false, true},
+		{"9999.2.1", true, false, true},
+		{"10000.2.1", false, false, false},
 
 		{"", false, false, false},
 		{"2", false, false, false},
