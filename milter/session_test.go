@@ -376,6 +376,58 @@ func TestDataInTheLastFrameAndQuitNewConnection(t *testing.T) {
 	}
 }
 
+// TestNothingOfAConnectionIsLeft: neither the user of a message is that of the
+// next one, nor the client of a connection that of the next in the same stream.
+func TestNothingOfAConnectionIsLeft(t *testing.T) {
+	l := newLab(t)
+	r := dialRaw(t, l.path)
+	send := func(frames ...string) string {
+		for _, f := range append(frames, "M<a@good.example>\x00", "R<b@c.example>\x00", "LFrom\x00 a@good.example\x00", "N", "Bx\r\n") {
+			r.frame(f[0], f[1:])
+		}
+		edits, _ := r.end()
+		return edits
+	}
+	client := "Cout.sender.example\x004\x61\xa8192.0.2.1\x00"
+	for i, tc := range []struct {
+		frames        []string
+		signed, iprev bool
+	}{
+		{[]string{client, "DM{auth_authen}\x00alice\x00"}, true, false},
+		{nil, false, true},
+		{[]string{"K", "DC{daemon_name}\x00ORIGINATING\x00", client}, true, false},
+		{nil, true, false},
+		{[]string{"K"}, false, false},
+		{[]string{"K", client}, false, true},
+	} {
+		edits := send(tc.frames...)
+		if strings.Contains(edits, "DKIM-Signature") != tc.signed || strings.Contains(edits, "iprev=pass") != tc.iprev {
+			t.Errorf("message %d: %q", i, edits)
+		}
+	}
+}
+
+// TestShutdownClosesTheRest: what is not at its end in time is closed, and said.
+func TestShutdownClosesTheRest(t *testing.T) {
+	l := newLab(t)
+	r := dialRaw(t, l.path)
+	r.frame('C', "x\x004\x61\xa8192.0.2.1\x00")
+	r.frame('M', "<a@sender.example>\x00")
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := l.srv.Shutdown(ctx); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	l.srv.mu.Lock()
+	if n := len(l.srv.conns); n > 0 {
+		t.Errorf("%d connections outlive the server", n)
+	}
+	l.srv.mu.Unlock()
+	if log := l.log.String(); !strings.Contains(log, "stopped with transactions in progress") || !strings.Contains(log, "connections=1") {
+		t.Error(log)
+	}
+}
+
 func TestShutdownFinishesTransactions(t *testing.T) {
 	l := newLab(t)
 	r := dialRaw(t, l.path)

@@ -49,6 +49,14 @@ func TestVersions(t *testing.T) {
 	}
 }
 
+func TestAtLeast(t *testing.T) {
+	for minor, want := range map[int]bool{6: true, 7: true, 8: false} {
+		if v := (Version{3, 7, 11}); v.AtLeast(3, minor) != want {
+			t.Errorf("3.7.11 is at least 3.%d: %v", minor, !want)
+		}
+	}
+}
+
 // TestMacro: only what Postfix itself says counts, and a snapshot of 3.12 is none of 3.1.
 func TestMacro(t *testing.T) {
 	for text, want := range map[string]Version{
