@@ -40,6 +40,7 @@ func TestParseAuthorOdd(t *testing.T) {
 		{"\"\x95@k..e", "\"\x95@k..e", "", "", "no address in the From field"},
 		{"(<@l.)m", "", "", "l.m", ""},
 		{"a@e.o=?", "a@e.o=?", "e.o", "", ""},
+		{`"a "b <c@d.e>`, "c@d.e", "d.e", "", ""},
 	} {
 		a := ParseAuthor(header.Fields{{Name: "From", Value: tc.from}})
 		err := ""

@@ -395,6 +395,7 @@ func TestNothingOfAConnectionIsLeft(t *testing.T) {
 	}{
 		{[]string{client, "DM{auth_authen}\x00alice\x00"}, true, false},
 		{nil, false, true},
+		{[]string{"K"}, false, false},
 		{[]string{"K", "DC{daemon_name}\x00ORIGINATING\x00", client}, true, false},
 		{nil, true, false},
 		{[]string{"K"}, false, false},
@@ -404,6 +405,33 @@ func TestNothingOfAConnectionIsLeft(t *testing.T) {
 		if strings.Contains(edits, "DKIM-Signature") != tc.signed || strings.Contains(edits, "iprev=pass") != tc.iprev {
 			t.Errorf("message %d: %q", i, edits)
 		}
+	}
+}
+
+// kept is an observer that keeps the last decision.
+type kept struct{ last chan *transaction.Decision }
+
+func (k kept) Decided(d *transaction.Decision) { k.last <- d }
+func (k kept) Panicked(string)                 {}
+
+// TestEnvelopeOfAMessage: what the MTA says of a message is in what is decided
+// about it, and what it took back is not.
+func TestEnvelopeOfAMessage(t *testing.T) {
+	seen := kept{make(chan *transaction.Decision, 1)}
+	l := newLab(t, func(s *transaction.Setup, _ *ServerConfig) { s.Observer = seen })
+	r := dialRaw(t, l.path)
+	for _, f := range []string{
+		"Cout.sender.example\x004\x61\xa8192.0.2.1\x00", "Hout.sender.example\x00", "DMi\x004Q\x00", "M<x@bank.example>\x00", "R<x@c.example>\x00",
+		"Hagain.example\x00", // EHLO is RSET, too
+		"DMi\x004R\x00", "M<a@sender.example>\x00SIZE=9\x00", "R<b@c.example>\x00", "R<d@c.example>\x00", "LFrom\x00 a@sender.example\x00", "N", "Bx\r\n",
+	} {
+		r.frame(f[0], f[1:])
+	}
+	r.frame('E', "y\r\n")
+	e := (<-seen.last).Envelope
+	if e.Helo != "again.example" || e.MailFrom != "a@sender.example" || e.QueueID != "4R" || strings.Join(e.Recipients, " ") != "b@c.example d@c.example" ||
+		e.Size != int64(len("From: a@sender.example\r\n\r\nx\r\ny\r\n")) {
+		t.Errorf("%+v", e)
 	}
 }
 
