@@ -41,6 +41,15 @@ func TestParseAuthorOdd(t *testing.T) {
 		{"(<@l.)m", "", "", "l.m", ""},
 		{"a@e.o=?", "a@e.o=?", "e.o", "", ""},
 		{`"a "b <c@d.e>`, "c@d.e", "d.e", "", ""},
+		{"=?A0?Q?", "", "", "", "no address in the From field"},
+		{"=?utfa8?q?", "", "", "", "encoded word in an unknown charset"},
+		{"@l.e<=?iso2022?Q?\xff", "", "", "l.e", ""},
+		{"=?9?B?", "", "", "", "encoded word in an unknown charset"},
+		{"=?B8?B?", "", "", "", "no address in the From field"},
+		{"=?iso2022?q?=1B", "", "", "", "no address in the From field"},
+		{"\x1b$aB", "", "", "", "control character in the From field"},
+		{"\x1b$)", "", "", "", "control character in the From field"},
+		{"=??x", "", "", "", "no address in the From field"},
 	} {
 		a := ParseAuthor(header.Fields{{Name: "From", Value: tc.from}})
 		err := ""
@@ -57,6 +66,29 @@ func TestHasInvisible(t *testing.T) {
 	for s, want := range map[string]bool{"": false, "a \t\x00\x7f": false, "\xff": false, "한\u0301": false, "\u0080": true, "\u00a0": true, "\u200b": true, "a\u2028": true} {
 		if got := hasInvisible(s); got != want {
 			t.Errorf("%q: %v", s, got)
+		}
+	}
+}
+
+func TestKindOf(t *testing.T) {
+	for name, want := range map[string]charsetKind{
+		"ASCII": charsetUTF8, "ascii": charsetUTF8, "HZ": charsetShifted, "hz": charsetShifted, "Z": charsetBytes, "0": charsetUnknown, "9": charsetUnknown,
+		"u.t-f_8": charsetUTF8, "B8": charsetBytes, "ut{f8": charsetUTF8, "ut`f8": charsetUTF8, "ut/f:8": charsetUTF8, "ut@f[8": charsetUTF8, "": charsetBytes,
+		strings.Repeat("-", 38) + "hz": charsetShifted, strings.Repeat("-", 39) + "hz": charsetBytes,
+	} {
+		if got := kindOf(name); got != want {
+			t.Errorf("%q: %d, want %d", name, got, want)
+		}
+	}
+}
+
+func TestDesignation(t *testing.T) {
+	for s, want := range map[string]int{
+		"": 0, "\x1b": 0, "\x1b$": 0, "\x1b(B": 3, "\x1b(Z": 0, "\x1b$B": 3, "\x1b$C": 0, "\x1b)B": 0, "$(Bx": 0,
+		"\x1b$)": 0, "\x1b$)@": 4, "\x1b$)Z": 4, "\x1b$)?": 0, "\x1b$)[": 0, "\x1b$*A": 4, "\x1b$,A": 0, "\x1b$aB": 0,
+	} {
+		if got := designation(s); got != want {
+			t.Errorf("%q: %d, want %d", s, got, want)
 		}
 	}
 }

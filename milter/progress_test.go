@@ -26,23 +26,24 @@ func (*silentZone) LookupTXT(ctx context.Context, name string) (resolve.Answer[s
 }
 
 // waiting is a session at the end of a body, whose checks take 7 s, their part of ten.
-func waiting(t *testing.T) (mta net.Conn, ended chan error) {
+func waiting(t *testing.T) (ses *session, mta net.Conn, ended chan error) {
 	ours, mta := net.Pipe()
 	set := &transaction.Setup{
 		AuthservID: "mail.good.example", Policy: accepting{},
 		Auth:   &auth.Authenticator{Resolver: &silentZone{}, SPF: true, Questions: 9, Timeout: 10 * time.Second},
 		Limits: transaction.Limits{FieldSize: 1 << 10, HeaderSize: 4 << 10, HeaderFields: 10},
 	}
-	ses := &session{srv: NewServer(ServerConfig{Log: discard()}, set), w: newWire(ours, longTimeouts(), 1<<16), ctx: t.Context()}
+	ses = &session{srv: NewServer(ServerConfig{Log: discard()}, set), w: newWire(ours, longTimeouts(), 1<<16), ctx: t.Context()}
 	ses.msg = transaction.Begin(t.Context(), set, transaction.Offer{
 		Hints: transaction.Hints{Client: transaction.Client{Family: '4', IP: netip.MustParseAddr("192.0.2.1"), Port: 25}}, Helo: "h", MailFrom: "a@b.example",
 	})
+	ses.w.open.Store(true)
 	ended = make(chan error, 1)
 	go func() {
 		ended <- ses.endOfBody([]byte("x\r\n"))
 		ours.Close()
 	}()
-	return mta, ended
+	return ses, mta, ended
 }
 
 // TestProgress: an MTA that waits for the checks of a message hears from us
@@ -50,7 +51,7 @@ func waiting(t *testing.T) (mta net.Conn, ended chan error) {
 func TestProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		mta, ended := waiting(t)
+		ses, mta, ended := waiting(t)
 		defer mta.Close()
 		var got []string
 		for {
@@ -66,8 +67,8 @@ func TestProgress(t *testing.T) {
 		if want := []string{"p 3s", "p 6s", "i 7s", "c 7s"}; !slices.Equal(got, want) {
 			t.Errorf("%q, want %q", got, want)
 		}
-		if err := <-ended; err != nil {
-			t.Error(err)
+		if err := <-ended; err != nil || ses.msg != nil || ses.w.open.Load() || ses.answering {
+			t.Errorf("%v; the message is not over: %v, %v, %v", err, ses.msg != nil, ses.w.open.Load(), ses.answering)
 		}
 	})
 }
@@ -77,7 +78,7 @@ func TestProgress(t *testing.T) {
 func TestProgressToNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		mta, ended := waiting(t)
+		_, mta, ended := waiting(t)
 		mta.Close()
 		if err := <-ended; err == nil || time.Since(start) != 3*time.Second {
 			t.Errorf("%v after %v", err, time.Since(start))
