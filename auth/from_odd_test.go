@@ -50,6 +50,27 @@ func TestParseAuthorOdd(t *testing.T) {
 		{"\x1b$aB", "", "", "", "control character in the From field"},
 		{"\x1b$)", "", "", "", "control character in the From field"},
 		{"=??x", "", "", "", "no address in the From field"},
+		{"=??-", "", "", "", "no address in the From field"},
+		{"=?utf?B?", "", "", "", "encoded word in an unknown charset"},
+		{"=??q?=40k.>e=??B?", "", "", "k.e", ""},
+		{"@e.c=??q?k?=e", "", "", "e.cke e.c", ""},
+		{"=??q?=40=00r.e", "", "", "", "no address in the From field"},
+		{"=?iso2022?B?GyRCPCtAdC5p", "", "", "", "no address in the From field"},
+		{"=?iso2022?B?GyRAf7QpdC5l", "", "", "", "no address in the From field"},
+		{"=??q?@\u00fc.e", "=??q?@\u00fc.e", "", "", "invalid domain in the From field"},
+		{"\x1b$)Ae@B\x0f", "e@B", "b", "", ""},
+		{"\x1b$)Cm@m\x0f", "m@m", "m", "", ""},
+		{"\x81@\x1b$A~}", "\x81@\ufffd", "", "", "no address in the From field"},
+		{"~{ \x1b(B\x81@?", "\x81@?", "", "", "no address in the From field"},
+		{"\x81@\x1b$)Q\x0f", "", "", "", "no address in the From field"},
+		{"\x1b$B\x1b(B\"\x1b(B@k.p", `"@k.p`, "", "k.p", ""},
+		{"\x1b$)C<\x0f@e>", "", "", "", "no address in the From field"},
+		{"\x1b$)C\x0e<\x0f@e", "\ufffd@e", "e", "", ""},
+		{"\x1b$)C\x0e\x0f(\x0f<d@e>", "", "", "", "no address in the From field"},
+		{"~{@B\x1b(B", "", "", "", "no address in the From field"},
+		{"~{~}@\x1b$A", "", "", "", "no address in the From field"},
+		{"~{<\x1b(B@c", "", "", "", "no address in the From field"},
+		{"=?utf7?Q?+", "", "", "", "no address in the From field"},
 	} {
 		a := ParseAuthor(header.Fields{{Name: "From", Value: tc.from}})
 		err := ""
@@ -89,6 +110,27 @@ func TestDesignation(t *testing.T) {
 	} {
 		if got := designation(s); got != want {
 			t.Errorf("%q: %d, want %d", s, got, want)
+		}
+	}
+}
+
+// TestLettersOfTwoBytes: what is no ASCII is one letter, and what is stays.
+func TestLettersOfTwoBytes(t *testing.T) {
+	const l = letter
+	for s, want := range map[string]string{
+		"a<@": "a<@", "\x1b$B<@\x1b(B<@": l + "<@", "\x1b$B <@\x1b(B": " " + l, "\x1b$B<@\n<@": l + "\n<@", "\x1b$B<@\r<@": l + "\r<@", "\x1b$(D<@\x1b(B@": l + "@",
+		"\x1b$)C<\x0e<@\x0f<": "<" + l + "<", "\x0e<@\x0f": "\x0e<@\x0f", "\x1b$)C\x0e<@\n<@": l + "\n<@", "~{<@~}<@": l + "<@", "~{<@\n<@": l + "\n<@",
+		"\x1b$B~{\x1b(B~}": l + "~}", "\x1b$)C\x0e~{\x0f~}": l + "~}", "~{~{~}<": l + "<", "~}": "~}", "\x1b$(D<@\x0f<@": l + "\x0f" + l,
+	} {
+		if got := unshift(s, false); got != want {
+			t.Errorf("shifted %q: %q, want %q", s, got, want)
+		}
+	}
+	for s, want := range map[string][2]string{
+		"": {"", ""}, "a\x7f": {"a\x7f", "a\x7f"}, "\x80<": {l + "<", l + "<"}, "\x81@<": {l + "<", l + "@<"}, "<\x81": {"<" + l, "<" + l}, "\xff@": {l + "@", l + "@"},
+	} {
+		if pairs, high := withoutPairs(s), withoutHigh(s); pairs != want[0] || high != want[1] {
+			t.Errorf("%q: %q and %q, want %q", s, pairs, high, want)
 		}
 	}
 }
