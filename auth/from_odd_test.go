@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -71,6 +72,36 @@ func TestParseAuthorOdd(t *testing.T) {
 		{"~{~}@\x1b$A", "", "", "", "no address in the From field"},
 		{"~{<\x1b(B@c", "", "", "", "no address in the From field"},
 		{"=?utf7?Q?+", "", "", "", "no address in the From field"},
+		{"\x8d=?big5?Q?\x81@k.)A", "\x8d=?big5?Q?\x81@k.)A", "", "", "no address in the From field"},
+		{"=??q?=40k.=00l", "", "", "", "no address in the From field"},
+		{"=??q?=4", "", "", "", "no address in the From field"},
+		{"@r.(=??q?=292)", "", "", "r.2", ""},
+		{"=??Q?=40=ae.m", "", "", "", "invalid domain in the From field"},
+		{"=??q?=40k.=0A", "", "", "", "no address in the From field"},
+		{"=??q?=40=2b.x", "", "", "", "invalid domain in the From field"},
+		{"=??B?f8\x81@YUBiLme", "=??B?f8\x81@YUBiLme", "yubilme", "", ""},
+		{"=??b?b0BiYW5rLmV=a", "", "", "bank.e", ""},
+		{"=??b?Y2VvQGJhbmsuZXQ=le", "", "", "", "invalid domain in the From field"},
+		{"=??B?=??B?YUBiLmM", "", "", "", "no address in the From field"},
+		{"=??B?=?=8?Q?", "", "", "", "encoded word in an unknown charset"},
+		{"=??B?=??B?bkBpdC5l", "", "", "it.e", ""},
+		{"=??B?=?8?q?", "", "", "", "encoded word in an unknown charset"},
+		{"=??B?=??B?YUBiLmM=", "", "", "b.c", ""},
+		{"=??Q?@t.e?==??B?", "", "", "t.e", ""},
+		{"=?big5?Q?", "", "", "", "no address in the From field"},
+		{"=?big5?Q?=40k.a", "", "", "k.a", ""},
+		{"=?big5?Q?e.c", "", "", "", "no address in the From field"},
+		{"=?big5?Q?@", "", "", "", "no address in the From field"},
+		{"=?big5?Q?@a?=.m", "", "", "a.m", ""},
+		{"=?big5?Q?@a.\u3002@", "", "", "", "invalid domain in the From field"},
+		{"=?big5?Q?\x82=402.1", "", "", "", "no address in the From field"},
+		{"<=?big5?Q?<@l.>\xff?=", "", "", "", "invalid domain in the From field"},
+		{"@=?big5?Q?[IPv6", "", "", "", "domain literal in the From field"},
+		{"=?utf7?Q?+AEAeit.+mpl", "", "", "xn--0jg.xn--eh6a", ""},
+		{"=?utf7?Q?+?=", "", "", "", "no address in the From field"},
+		{"=?utf7?Q?+Ae", "", "", "", "no address in the From field"},
+		{"=?utf164?Q?=00=400b=00.pl", "", "", "", "no address in the From field"},
+		{"=?utf16be?Q?=40=0000.=00?=e", "", "", "", "no address in the From field"},
 	} {
 		a := ParseAuthor(header.Fields{{Name: "From", Value: tc.from}})
 		err := ""
@@ -131,6 +162,79 @@ func TestLettersOfTwoBytes(t *testing.T) {
 	} {
 		if pairs, high := withoutPairs(s), withoutHigh(s); pairs != want[0] || high != want[1] {
 			t.Errorf("%q: %q and %q, want %q", s, pairs, high, want)
+		}
+	}
+}
+
+func TestUnhex(t *testing.T) {
+	for s, want := range map[string]int{"/": -1, "0": 0, "9": 9, ":": -1, "@": -1, "A": 10, "F": 15, "G": -1, "`": -1, "a": 10, "f": 15, "g": -1} {
+		if got := unhex(s[0]); got != want {
+			t.Errorf("%s: %d", s, got)
+		}
+	}
+}
+
+func TestSound(t *testing.T) {
+	for s, want := range map[string]bool{
+		"": true, "QUJD": true, "QUI=": true, "QQ==": true, "Q===": false, "QQ=": false, "QQ": false, "QUJDR": false, "QU-D": false, "QUJDQUJDQQ==": true, "=QUJ": false,
+	} {
+		if got := sound(s); got != want {
+			t.Errorf("%q: %v", s, got)
+		}
+	}
+}
+
+func TestNotEncoded(t *testing.T) {
+	for s, want := range map[string]int{"": -1, "!~a=?": -1, "a ": 1, "a\x7f": 1, "a\x80": 1, "a\\": 1, "ab(": 2} {
+		if got := notEncoded(s); got != want {
+			t.Errorf("%q: %d, want %d", s, got, want)
+		}
+	}
+}
+
+// TestDecodedPieces: where decoded line ends cut the text, and which "@" came out
+// of an encoded word.
+func TestDecodedPieces(t *testing.T) {
+	for _, tc := range []struct {
+		s    string
+		how  decoding
+		want string
+	}{
+		{"a@b =?x?q?ab=40=0Ac=40?= d@e", decoding{}, `{[{a@b ab@ [6]} {c@ d@e [1]}] false false}`},
+		{"=?x?q?a=40=0D?==?iso-2022-jp?q?x=00y?=z", decoding{spaced: true}, `{[{ a@ x y z [2]}] true false}`},
+		{"=?hz?q?x?= =?x?b?Q?=", decoding{}, `{[{x []}] true true}`},
+		{"=?x?b?Q?=", decoding{strict: true}, `{[{=?x?b?Q?= []}] false true}`},
+	} {
+		d, err := decodeWords(tc.s, tc.how)
+		if got := fmt.Sprint(d); err != nil || got != tc.want {
+			t.Errorf("%q: %q, %v, want %q", tc.s, got, err, tc.want)
+		}
+	}
+}
+
+func TestDecodeUTF7(t *testing.T) {
+	for s, want := range map[string]string{
+		"": "", "a-b": "a-b", "+": "", "a+-b": "a+b", "+-": "+", "+AEA-x": "@x", "+AEA": "@", "+AEA.+AEA-": "@.@", "+AEAAQA--": "@@-", "+A": "", "+Ae": "", "+2D3eAA-": "\U0001f600", "a+.": "a.",
+	} {
+		if got := decodeUTF7(s); got != want {
+			t.Errorf("%q: %q, want %q", s, got, want)
+		}
+	}
+}
+
+func TestWideLetters(t *testing.T) {
+	for _, tc := range []struct {
+		name, s string
+		little  bool
+		want    string
+	}{
+		{"utf-16be", "\x00a\x00@", true, "a@"}, {"UTF-16LE", "a\x00@\x00", false, "a@"}, {"utf-16", "\x00a\x00@x", false, "a@"}, {"utf-16", "a\x00@\x00", true, "a@"},
+		{"utf-16", "\xfe\xff\x00a", true, "a"}, {"utf-16", "\xff\xfea\x00", false, "a"}, {"utf-16le", "\xfe\xff\x00a", true, "a"}, {"utf-16be", "\xd8\x3d\xde\x00", false, "\U0001f600"},
+		{"utf-32", "\x00\x00\x00a\x00\x00", false, "a"}, {"UCS-4", "a\x00\x00\x00", true, "a"}, {"utf-32", "\x00\x00\xfe\xff\x00\x00\x00a", true, "a"},
+		{"utf-32be", "\x00\x10\xff\xff\xff\xff\xff\xff", false, "\U0010ffff\ufffd"}, {"ucs-2", "\x00a\x00b", false, "ab"},
+	} {
+		if got := decodeWide(tc.name, tc.s, tc.little); got != tc.want {
+			t.Errorf("%s %q: %q, want %q", tc.name, tc.s, got, tc.want)
 		}
 	}
 }

@@ -1,6 +1,9 @@
 package sendmailform
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // TestFormOdd: short fields, found by a search, in each of which one line of the
 // reader decides that no other test needs.
@@ -29,9 +32,44 @@ func TestFormOdd(t *testing.T) {
 		{"<@>", "", false},
 		{"\"\"\\\"\"<>", "", false},
 		{"a()=", "", false},
+		{"\"\"G", "", false},
+		{"@e", "", false},
+		{"e@[", "", false},
+		{"a@@", "", false},
+		{"<Z>", " <Z@app.good.example>", true},
+		{"????.<>", " \"????.\" <>", true},
+		{"=????.<>", " \"=????.\" <>", true},
 	} {
 		if out, ok := Form(tc.in, testHost); out != tc.out || ok != tc.ok {
 			t.Errorf("%q: %q %v, want %q %v", tc.in, out, ok, tc.out, tc.ok)
+		}
+	}
+}
+
+func TestHostName(t *testing.T) {
+	for s, want := range map[string]bool{
+		"": false, "a": true, "aAzZ09-_.x": true, ".a": false, "a.": false, "a..b": false, "a b": false, "a/": false, "a:": false, "a@": false, "a[": false, "a`": false, "a{": false,
+		strings.Repeat("x", 255): true, strings.Repeat("x", 256): false,
+	} {
+		if got := hostName(s); got != want {
+			t.Errorf("%.20q: %v", s, got)
+		}
+	}
+	for w, want := range map[string]bool{"=?a?q?b?=": true, "x?a?q?b?=": false, "=?a?q?b??": false, "=?a?q?b=": false, "=?a?q?b?c?=": false} {
+		if got := isEncoded(w); got != want {
+			t.Errorf("%q is an encoded word: %v", w, got)
+		}
+	}
+}
+
+// TestClosing: comments end where theirs end, as deep as they may be.
+func TestClosing(t *testing.T) {
+	deep := func(n int) string { return strings.Repeat("(", n) + strings.Repeat(")", n) }
+	for s, want := range map[string]int{
+		deep(20): 40, deep(21): -1, "(": -1, "\"a\\\"b\"c": 6, "(a\\)b)c": 6, "<a\"b>\"c>d": 8, "<a\"b>": -1, "<<a>>": -1, "<a(b)>": -1, "<a)>": -1,
+	} {
+		if got := closing(s, 0); got != want {
+			t.Errorf("%q: %d, want %d", s, got, want)
 		}
 	}
 }
