@@ -102,6 +102,11 @@ func TestParseAuthorOdd(t *testing.T) {
 		{"=?utf7?Q?+Ae", "", "", "", "no address in the From field"},
 		{"=?utf164?Q?=00=400b=00.pl", "", "", "", "no address in the From field"},
 		{"=?utf16be?Q?=40=0000.=00?=e", "", "", "", "no address in the From field"},
+		{"( ( ( ( ( ( ( (a@b.example)", "", "", "", "no address in the From field"},
+		{"( ( ( ( ( ( ( ( (a@b.example)", "(a@b.example)", "", "b.example", ""},
+		{"( ( ( ( ( ( ( a( @b.example)", "", "", "", "no address in the From field"},
+		{"( ( ( ( ( ( ( ( a(c)@b.example", "a(c)@b.example", "", "b.example", ""},
+		{"=?2?B?\x1b(B", "", "", "", "encoded word in an unknown charset"},
 	} {
 		a := ParseAuthor(header.Fields{{Name: "From", Value: tc.from}})
 		err := ""

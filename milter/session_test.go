@@ -401,6 +401,7 @@ func TestNothingOfAConnectionIsLeft(t *testing.T) {
 		{[]string{"K"}, false, false},
 		{[]string{"K", client}, false, true},
 		{[]string{"DM{auth_authen}\x00alice\x00", "M<a@good.example>\x00", "Hagain.example\x00"}, false, true},
+		{[]string{"DM{auth_authen}\x00alice\x00", "M<a@good.example>\x00", "A"}, false, true},
 	} {
 		edits := send(tc.frames...)
 		if strings.Contains(edits, "DKIM-Signature") != tc.signed || strings.Contains(edits, "iprev=pass") != tc.iprev {

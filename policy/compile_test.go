@@ -121,6 +121,18 @@ func tell(problems []Problem) string {
 	return strings.Join(lines, "\n")
 }
 
+// TestHeaderNames: RFC 5322 §3.6.8, and not too long.
+func TestHeaderNames(t *testing.T) {
+	for name, want := range map[string]bool{
+		"!~": true, "X-A": true, strings.Repeat("x", 64): true, strings.Repeat("x", 65): false, "": false, "a b": false, "a:": false, "a\x7f": false, "é": false,
+	} {
+		c := &compiler{}
+		if got := c.headerName(&tree.Node{}, name); got != want || (len(c.problems) == 0) != want {
+			t.Errorf("%.20q: %v, %v", name, got, c.problems)
+		}
+	}
+}
+
 // TestAllAtOnce: one run shows every mistake, each with its line.
 func TestAllAtOnce(t *testing.T) {
 	_, problems := Compile(parse(t, `

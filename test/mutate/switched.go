@@ -352,7 +352,7 @@ func (s *switchboard) notices(ctx context.Context, root string, number int, t su
 	if fine.err != nil {
 		return false, fine.err
 	}
-	_, err := s.run(ctx, root, bin.path, number, t, 10*time.Second+20*fine.took)
+	_, err := s.run(ctx, root, bin.path, number, t, 10*time.Second+5*fine.took)
 	return err != nil, ctx.Err()
 }
 
