@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -62,7 +63,8 @@ func suites(r standards.Row) []suite {
 	return out
 }
 
-// suitesOf are those of all rows of a mutant, each once.
+// suitesOf are those of all rows of a mutant, each once; the tests beside it come
+// first.
 func (b *bench) suitesOf(m mutant) []suite {
 	var out []suite
 	for _, r := range m.rows {
@@ -72,6 +74,18 @@ func (b *bench) suitesOf(m mutant) []suite {
 			}
 		}
 	}
+	own := "./" + path.Dir(m.file)
+	slices.SortStableFunc(out, func(a, b suite) int {
+		switch {
+		case a.packages[0] == b.packages[0]:
+			return 0
+		case a.packages[0] == own:
+			return -1
+		case b.packages[0] == own:
+			return 1
+		}
+		return 0
+	})
 	return out
 }
 
