@@ -118,7 +118,7 @@ func TestWhoGivesWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, 4)
 		all := []*caller{d.ask(3, "old")}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		all = append(all, d.ask(1, "f0"), d.ask(1, "f1"), d.ask(4, "i0"))
 		time.Sleep(testPatience)
 		all = append(all, d.ask(5, "a"))
