@@ -107,6 +107,7 @@ func TestParseAuthorOdd(t *testing.T) {
 		{"( ( ( ( ( ( ( a( @b.example)", "", "", "", "no address in the From field"},
 		{"( ( ( ( ( ( ( ( a(c)@b.example", "a(c)@b.example", "", "b.example", ""},
 		{"=?2?B?\x1b(B", "", "", "", "encoded word in an unknown charset"},
+		{"( ( ( ( ( ( ( ( a@x.b(c).d", "", "", "", "invalid domain in the From field"},
 	} {
 		a := ParseAuthor(header.Fields{{Name: "From", Value: tc.from}})
 		err := ""
