@@ -131,7 +131,7 @@ func TestHasInvisible(t *testing.T) {
 func TestKindOf(t *testing.T) {
 	for name, want := range map[string]charsetKind{
 		"ASCII": charsetUTF8, "ascii": charsetUTF8, "HZ": charsetShifted, "hz": charsetShifted, "Z": charsetBytes, "0": charsetUnknown, "9": charsetUnknown,
-		"u.t-f_8": charsetUTF8, "B8": charsetBytes, "ut{f8": charsetUTF8, "ut`f8": charsetUTF8, "ut/f:8": charsetUTF8, "ut@f[8": charsetUTF8, "": charsetBytes,
+		"u.t-f_8": charsetUTF8, "B8": charsetBytes, "cp437": charsetBytes, "IBM850": charsetBytes, "ibm037": charsetUnknown, "ut{f8": charsetUTF8, "ut`f8": charsetUTF8, "ut/f:8": charsetUTF8, "ut@f[8": charsetUTF8, "": charsetBytes,
 		strings.Repeat("-", 38) + "hz": charsetShifted, strings.Repeat("-", 39) + "hz": charsetBytes,
 	} {
 		if got := kindOf(name); got != want {

@@ -62,6 +62,16 @@ func TestHostName(t *testing.T) {
 	}
 }
 
+// TestLongestLiteral: a colon is part of a domain literal that is not too long.
+func TestLongestLiteral(t *testing.T) {
+	for n, want := range map[int]bool{60: true, 61: false} {
+		in := " a@[" + strings.Repeat("1", n) + ":]"
+		if out, ok := Form(in, testHost); ok != want || ok && out != in {
+			t.Errorf("%d: %q %v", n, out, ok)
+		}
+	}
+}
+
 // TestClosing: comments end where theirs end, as deep as they may be.
 func TestClosing(t *testing.T) {
 	deep := func(n int) string { return strings.Repeat("(", n) + strings.Repeat(")", n) }
