@@ -163,11 +163,18 @@ func TestShutdownEndsTheWaitForAPlace(t *testing.T) {
 		place, start := make(chan bool, 1), time.Now()
 		go func() { place <- s.waitForPlace(auth.Inbound) }()
 		synctest.Wait()
-		if err := s.Shutdown(t.Context()); err != nil {
-			t.Error(err)
-		}
+		s.wg.Add(1) // the connection's
+		ended := make(chan error, 1)
+		go func() { ended <- s.Shutdown(t.Context()) }()
 		if <-place || time.Since(start) != 0 {
 			t.Errorf("a place after %v", time.Since(start))
+		}
+		if synctest.Wait(); len(ended) > 0 {
+			t.Error("Shutdown did not wait for the connection")
+		}
+		s.wg.Done()
+		if err := <-ended; err != nil {
+			t.Error(err)
 		}
 	})
 }
