@@ -36,7 +36,6 @@ func newElement(found []address, ts []token, how dialect) element {
 			listed = false
 		case '>':
 			e.closed++
-			e.tidy = e.tidy && e.open == e.closed
 		case ',', ';':
 			listed = true
 		case '@':

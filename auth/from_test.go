@@ -387,6 +387,27 @@ func TestParseAuthorBounds(t *testing.T) {
 	if d := cmp.Diff([]string{"example.com", "example.net"}, a.Domains); d != "" {
 		t.Error(d)
 	}
+	if len(a.Mailboxes) != 100 {
+		t.Errorf("%d mailboxes", len(a.Mailboxes))
+	}
+	const addr = "a@example.com"
+	for name, tc := range map[string]struct {
+		from, err string
+	}{
+		"the longest field":           {strings.Repeat(" ", 128<<10-len(addr)) + addr, ""},
+		"longer":                      {strings.Repeat(" ", 128<<10-len(addr)+1) + addr, "a From field longer than 131072 bytes"},
+		"the longest address":         {strings.Repeat("x", 998-len("example.com")) + "@example.com", ""},
+		"longer, an address":          {strings.Repeat("x", 998-len("example.com")+1) + "@example.com", "address longer than 998 bytes"},
+		"as many comments in another": {strings.Repeat("(", 50) + strings.Repeat(")", 50) + addr, ""},
+		"more":                        {strings.Repeat("(", 51) + strings.Repeat(")", 51) + addr, "comments nested too deeply"},
+		"as many words":               {strings.Repeat("x ", 40_000-4) + "<" + addr, ""},
+		"more words":                  {strings.Repeat("x ", 40_000-3) + "<" + addr, "more than 40000 words in the From field"},
+	} {
+		a := ParseAuthor(header.Fields{{Name: "From", Value: tc.from}})
+		if tc.err == "" && (a.Err != nil || !slices.Equal(a.Domains, []string{"example.com"})) || tc.err != "" && (a.Err == nil || a.Err.Error() != tc.err) {
+			t.Errorf("%s: %v, %v", name, a.Domains, a.Err)
+		}
+	}
 	for _, s := range []string{"(", "((", "=?", "=?x?q?", "<", "@", `\`, `"`, "a ", "a@", ",", ":", "[", "()", `""`, "=?x?q?@?="} {
 		ParseAuthor(header.Fields{{Name: "From", Value: strings.Repeat(s, 100_000/len(s))}})
 	}

@@ -39,20 +39,21 @@ func TestOwnDMARC(t *testing.T) {
 		"=?utf-8?Q?mx.example.com?=; dmarc=fail":                                                             "",
 
 		// Ours, and broken.
-		"mx.example.com 2; dmarc=pass header.from=bank.example":        unreadable,
-		"mx.example.com; dmarc=pass (header.from=bank.example":         unreadable,
+		"mx.example.com 2; dmarc=pass header.from=bank.example": unreadable,
+		"mx.example.com; dmarc=pass (header.from=bank.example":  unreadable,
+		"mx.example.com;e(": unreadable, "mx.example.com;=(": unreadable, "mx.example.com;c=": unreadable,
 		"mx.example.com (; dmarc=pass header.from=bank.example":        unreadable,
 		"mx.example.com; dmarc=pass reason=\"header.from=bank.example": unreadable,
-		"mx.example.com; dmarc":                                        unreadable,
-		"mx.example.com; dmarc=":                                       unreadable,
-		"mx.example.com; dmarc=pass header.from":                       unreadable,
-		"mx.example.com; dmarc=pass header . from=x.example":           unreadable,
-		"mx.example.com; =pass":                                        unreadable,
-		"mx.example.com; dmarc=pass)":                                  unreadable,
-		"mx.example.com; dmarc=okay header.from=bank.example":          unreadable,
-		"mx.example.com dmarc=pass":                                    unreadable,
-		"mx.example.com; spf=pass none":                                unreadable,
-		"mx.example.com; dmarc=pass " + strings.Repeat("(", 100000):    unreadable,
+		"mx.example.com; dmarc":                                     unreadable,
+		"mx.example.com; dmarc=":                                    unreadable,
+		"mx.example.com; dmarc=pass header.from":                    unreadable,
+		"mx.example.com; dmarc=pass header . from=x.example":        unreadable,
+		"mx.example.com; =pass":                                     unreadable,
+		"mx.example.com; dmarc=pass)":                               unreadable,
+		"mx.example.com; dmarc=okay header.from=bank.example":       unreadable,
+		"mx.example.com dmarc=pass":                                 unreadable,
+		"mx.example.com; spf=pass none":                             unreadable,
+		"mx.example.com; dmarc=pass " + strings.Repeat("(", 100000): unreadable,
 	} {
 		got, ok := OwnDMARC(value, ids, domains)
 		if !ok {

@@ -123,6 +123,23 @@ func TestGenerateRefuses(t *testing.T) {
 	}
 }
 
+// TestGenerateTakesBits: no more and no fewer than verifiers must take.
+func TestGenerateTakesBits(t *testing.T) {
+	dir := keyFolder(t)
+	if err := os.MkdirAll(filepath.Join(dir, "example.com"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "example.com", "s1.pem"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for bits, taken := range map[int]bool{2047: false, 2048: true, 4096: true, 4097: false} {
+		// A length that is taken goes as far as the key that is there.
+		if _, err := Generate(dir, "example.com", GenerateOptions{Selector: "s1", Bits: bits}); errors.Is(err, ErrExists) != taken {
+			t.Errorf("%d bits: %v", bits, err)
+		}
+	}
+}
+
 // TestGenerateFollowsNoLinkOut: root must not write where the owner of the key
 // folder points it to.
 func TestGenerateFollowsNoLinkOut(t *testing.T) {

@@ -325,6 +325,16 @@ func TestAFailureLeavesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	// The second of a pair that fails takes the first with it.
+	if err := os.MkdirAll(filepath.Join(dir, "example.com", "s2e.state", "in the way"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Generate(dir, "example.com", GenerateOptions{Selector: "s2"}); err == nil {
+		t.Error("a folder is where the second one's state goes")
+	}
+	if err := os.RemoveAll(filepath.Join(dir, "example.com", "s2e.state")); err != nil {
+		t.Fatal(err)
+	}
 	files, _ := filepath.Glob(filepath.Join(dir, "example.com", "*"))
 	if !slices.Equal(files, []string{filepath.Join(dir, "example.com/s1.pem"), filepath.Join(dir, "example.com/s1e.pem")}) {
 		t.Error(files)

@@ -18,6 +18,13 @@ func TestCheckNames(t *testing.T) {
 		{"xn--bcher-kva.example", "s20261121e", true},
 		{"example.com", "foo.bar", true},
 		{"example.com", "Mixed_Case", true},
+		{"az-_.09", "azAZ-_09", true},
+		{"a`.example", "s1", false},
+		{"a{.example", "s1", false},
+		{"a:.example", "s1", false},
+		{long + ".example", long, true},
+		{long + "." + long + "." + long, long[:50], true},
+		{long + "." + long + "." + long, long[:51], false},
 		{"Example.com", "s1", false},
 		{"example.com.", "s1", false},
 		{"", "s1", false},
@@ -43,6 +50,13 @@ func TestCheckNames(t *testing.T) {
 		}
 		if (err == nil) != tc.ok {
 			t.Errorf("%.40q %.40q: %v", tc.domain, tc.selector, err)
+		}
+	}
+	// A domain of 253 bytes is one, although no selector has room beside it.
+	name := strings.Repeat(long+".", 3)
+	for n, ok := range map[int]bool{61: true, 62: false} {
+		if err := checkDomain(name + long[:n]); (err == nil) != ok {
+			t.Errorf("%d bytes: %v", len(name)+n, err)
 		}
 	}
 }

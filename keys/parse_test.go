@@ -58,6 +58,8 @@ func TestParsePEM(t *testing.T) {
 		{"PKCS#8 encrypted", block("ENCRYPTED PRIVATE KEY", []byte("x")), errEncrypted},
 		{"PKCS#1 encrypted", legacy, errEncrypted},
 		{"public key", public, errPublic},
+		{"certificate", block("CERTIFICATE", []byte("x")), errPublic},
+		{"a block of another kind", block("X509 CRL", []byte("x")), errBrokenPEM},
 		{"RSA public key", block("RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(&rsa1024().PublicKey)), errPublic},
 		{"two keys", append(bytes.Clone(good), good...), errSeveral},
 		{"ECDSA", pkcs8(t, ec), errOtherAlgorithm},

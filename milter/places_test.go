@@ -1,8 +1,10 @@
 package milter
 
 import (
+	"net"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sealmilter/sealmilter/auth"
@@ -121,4 +123,58 @@ func TestFullHouseOfBusyConnections(t *testing.T) {
 	if err := <-third; err != nil {
 		t.Error(err)
 	}
+}
+
+// A part of the places is kept for mail of ours.
+func TestPlacesForOutboundMail(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := NewServer(ServerConfig{Connections: 10, OutboundShare: 20}, &transaction.Setup{})
+		var last *wire
+		for range 8 {
+			last = &wire{}
+			s.conns[last] = auth.Inbound
+		}
+		if !s.waitForPlace(auth.Outbound) {
+			t.Error("stopped")
+		}
+		place := make(chan bool, 1)
+		go func() { place <- s.waitForPlace(auth.Inbound) }()
+		time.Sleep(time.Second)
+		if len(place) > 0 {
+			t.Fatal("the ninth from outside has a place")
+		}
+		s.mu.Lock()
+		delete(s.conns, last)
+		s.mu.Unlock()
+		if !<-place {
+			t.Error("stopped")
+		}
+	})
+}
+
+// Who waits for a place when the server stops is not kept until one is free.
+func TestShutdownEndsTheWaitForAPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := NewServer(ServerConfig{Connections: 1}, &transaction.Setup{})
+		a, b := net.Pipe()
+		defer b.Close()
+		defer a.Close()
+		s.conns[newWire(a, longTimeouts(), 1)] = auth.Inbound
+		place, start := make(chan bool, 1), time.Now()
+		go func() { place <- s.waitForPlace(auth.Inbound) }()
+		synctest.Wait()
+		s.wg.Add(1) // the connection's
+		ended := make(chan error, 1)
+		go func() { ended <- s.Shutdown(t.Context()) }()
+		if <-place || time.Since(start) != 0 {
+			t.Errorf("a place after %v", time.Since(start))
+		}
+		if synctest.Wait(); len(ended) > 0 {
+			t.Error("Shutdown did not wait for the connection")
+		}
+		s.wg.Done()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
 }

@@ -376,6 +376,88 @@ func TestDataInTheLastFrameAndQuitNewConnection(t *testing.T) {
 	}
 }
 
+// TestNothingOfAConnectionIsLeft: neither the user of a message is that of the
+// next one, nor the client of a connection that of the next in the same stream.
+func TestNothingOfAConnectionIsLeft(t *testing.T) {
+	l := newLab(t)
+	r := dialRaw(t, l.path)
+	send := func(frames ...string) string {
+		for _, f := range append(frames, "M<a@good.example>\x00", "R<b@c.example>\x00", "LFrom\x00 a@good.example\x00", "N", "Bx\r\n") {
+			r.frame(f[0], f[1:])
+		}
+		edits, _ := r.end()
+		return edits
+	}
+	client := "Cout.sender.example\x004\x61\xa8192.0.2.1\x00"
+	for i, tc := range []struct {
+		frames        []string
+		signed, iprev bool
+	}{
+		{[]string{client, "DM{auth_authen}\x00alice\x00"}, true, false},
+		{nil, false, true},
+		{[]string{"K"}, false, false},
+		{[]string{"K", "DC{daemon_name}\x00ORIGINATING\x00", client}, true, false},
+		{nil, true, false},
+		{[]string{"K"}, false, false},
+		{[]string{"K", client}, false, true},
+		{[]string{"DM{auth_authen}\x00alice\x00", "M<a@good.example>\x00", "Hagain.example\x00"}, false, true},
+		{[]string{"DM{auth_authen}\x00alice\x00", "M<a@good.example>\x00", "A"}, false, true},
+	} {
+		edits := send(tc.frames...)
+		if strings.Contains(edits, "DKIM-Signature") != tc.signed || strings.Contains(edits, "iprev=pass") != tc.iprev {
+			t.Errorf("message %d: %q", i, edits)
+		}
+	}
+}
+
+// kept is an observer that keeps the last decision.
+type kept struct{ last chan *transaction.Decision }
+
+func (k kept) Decided(d *transaction.Decision) { k.last <- d }
+func (k kept) Panicked(string)                 {}
+
+// TestEnvelopeOfAMessage: what the MTA says of a message is in what is decided
+// about it, and what it took back is not.
+func TestEnvelopeOfAMessage(t *testing.T) {
+	seen := kept{make(chan *transaction.Decision, 1)}
+	l := newLab(t, func(s *transaction.Setup, _ *ServerConfig) { s.Observer = seen })
+	r := dialRaw(t, l.path)
+	for _, f := range []string{
+		"Cout.sender.example\x004\x61\xa8192.0.2.1\x00", "Hout.sender.example\x00", "DMi\x004Q\x00", "M<x@bank.example>\x00", "R<x@c.example>\x00",
+		"Hagain.example\x00", // EHLO is RSET, too
+		"DMi\x004R\x00", "M<a@sender.example>\x00SIZE=9\x00", "R<b@c.example>\x00", "R<d@c.example>\x00", "LFrom\x00 a@sender.example\x00", "N", "Bx\r\n",
+	} {
+		r.frame(f[0], f[1:])
+	}
+	r.frame('E', "y\r\n")
+	e := (<-seen.last).Envelope
+	if e.Helo != "again.example" || e.MailFrom != "a@sender.example" || e.QueueID != "4R" || strings.Join(e.Recipients, " ") != "b@c.example d@c.example" ||
+		e.Size != int64(len("From: a@sender.example\r\n\r\nx\r\ny\r\n")) {
+		t.Errorf("%+v", e)
+	}
+}
+
+// TestShutdownClosesTheRest: what is not at its end in time is closed, and said.
+func TestShutdownClosesTheRest(t *testing.T) {
+	l := newLab(t)
+	r := dialRaw(t, l.path)
+	r.frame('C', "x\x004\x61\xa8192.0.2.1\x00")
+	r.frame('M', "<a@sender.example>\x00")
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := l.srv.Shutdown(ctx); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	l.srv.mu.Lock()
+	if n := len(l.srv.conns); n > 0 {
+		t.Errorf("%d connections outlive the server", n)
+	}
+	l.srv.mu.Unlock()
+	if log := l.log.String(); !strings.Contains(log, "stopped with transactions in progress") || !strings.Contains(log, "connections=1") {
+		t.Error(log)
+	}
+}
+
 func TestShutdownFinishesTransactions(t *testing.T) {
 	l := newLab(t)
 	r := dialRaw(t, l.path)
@@ -512,7 +594,7 @@ func TestPanicInPolicyIsOurFault(t *testing.T) {
 	l := newLab(t, func(s *transaction.Setup, _ *ServerConfig) { s.Policy = panicking{} })
 	s := l.session(outside())
 	for range 2 {
-		if a := l.send(s, mailFrom("a@sender.example")); a.Code != 451 || !strings.HasPrefix(a.Text, "4.3.0 ") {
+		if a := l.send(s, mailFrom("a@sender.example")); a.Code != 451 || a.Text != "4.3.0 message authentication failed internally, try again later" {
 			t.Errorf("%d %s", a.Code, a.Text)
 		}
 	}

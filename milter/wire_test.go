@@ -1,13 +1,19 @@
 package milter
 
 import (
+	"encoding/binary"
 	"errors"
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	gomilter "github.com/emersion/go-milter"
+
+	"github.com/sealmilter/sealmilter/internal/transaction"
 )
 
 func pipe(t *testing.T, limit int, to Timeouts) (*wire, net.Conn) {
@@ -22,7 +28,7 @@ func longTimeouts() Timeouts {
 }
 
 func TestReadFrames(t *testing.T) {
-	w, peer := pipe(t, 1<<20, longTimeouts())
+	w, peer := pipe(t, 300_001, longTimeouts())
 	big := strings.Repeat("x", 300000)
 	go func() {
 		// A frame in single bytes, two in one write, one larger than any buffer.
@@ -41,6 +47,9 @@ func TestReadFrames(t *testing.T) {
 		}
 		if got := string(f.code) + string(f.data); got != want {
 			t.Fatalf("got %.20q (%d bytes), want %.20q", got, len(got), want)
+		}
+		if d, _ := w.waits(time.Now()); d != 0 {
+			t.Errorf("%c: the MTA has waited for us for %v, and we for it", f.code, d)
 		}
 		f.release()
 	}
@@ -80,6 +89,7 @@ func TestDeadlines(t *testing.T) {
 	}{
 		"no offer":             {Timeouts{First: short, Idle: time.Hour, Frame: time.Hour}, "", true, false},
 		"no next frame":        {Timeouts{First: time.Hour, Idle: short, Frame: time.Hour}, "", false, false},
+		"stopped in the head":  {Timeouts{First: time.Hour, Idle: time.Hour, Frame: short}, "\x00\x00", false, true},
 		"stopped in the frame": {Timeouts{First: time.Hour, Idle: time.Hour, Frame: short}, "\x00\x00\x00\x09Ba", false, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -90,6 +100,78 @@ func TestDeadlines(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+// TestAnswerNamesMacros: an MTA that takes a list of macros gets one for each stage.
+func TestAnswerNamesMacros(t *testing.T) {
+	const numbers = "O\x00\x00\x00\x06\x00\x00\x01\x00\x00\x00\x00\x00"
+	w, peer := pipe(t, 1024, longTimeouts())
+	go func() {
+		if err := (terms{version: 6, actions: gomilter.OptSetSymList}).answer(w); err != nil {
+			t.Error(err)
+		}
+		w.conn.Close()
+	}()
+	got, err := io.ReadAll(peer)
+	want := numbers + "\x00\x00\x00\x00j v _ {daemon_name} {client_addr} {client_name} {if_name}\x00" +
+		"\x00\x00\x00\x02i {auth_authen} {auth_type}\x00\x00\x00\x00\x03i\x00\x00\x00\x00\x04i\x00\x00\x00\x00\x05i\x00"
+	if err != nil || string(got[min(4, len(got)):]) != want {
+		t.Errorf("%v\n%q, want\n%q", err, got, want)
+	}
+}
+
+// TestWriteEnds: an MTA that does not read keeps nobody for longer than a frame
+// may take, and a large frame's bytes are not kept.
+func TestWriteEnds(t *testing.T) {
+	w, _ := pipe(t, 1024, Timeouts{Frame: time.Millisecond})
+	if err := w.write('x'); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+	for size, kept := range map[int]bool{64 << 10: true, 64<<10 + 1: false} {
+		w, peer := pipe(t, 1024, longTimeouts())
+		go io.Copy(io.Discard, peer)
+		w.out = make([]byte, 0, size)
+		if err := w.write('x'); err != nil || (w.out != nil) != kept {
+			t.Errorf("%v, %d of %d bytes are kept", err, cap(w.out), size)
+		}
+	}
+}
+
+// TestEditsOnTheWire: what the MTA is told for each edit, with the white space
+// behind the colon and without.
+func TestEditsOnTheWire(t *testing.T) {
+	edits := []transaction.Edit{
+		{Op: transaction.Change, Index: 2, Name: "From", Value: " a\r\n\tb"}, {Op: transaction.Delete, Index: 1, Name: "X", Value: " x"},
+		{Op: transaction.Insert, Index: 7, Name: "A", Value: "  v\r\n w\rx\x00"}, {Op: transaction.Quarantine, Value: "why"},
+	}
+	for _, tc := range []struct {
+		terms terms
+		want  []string
+	}{
+		{terms{protocol: gomilter.OptHeaderLeadingSpace, actions: gomilter.OptQuarantine},
+			[]string{"m\x00\x00\x00\x02From\x00 a\n\tb\x00", "m\x00\x00\x00\x01X\x00\x00", "i\x00\x00\x00\x00A\x00  v\n wx\x00", "qwhy\x00"}},
+		{terms{}, []string{"m\x00\x00\x00\x02From\x00a\n\tb\x00", "m\x00\x00\x00\x01X\x00\x00", "i\x00\x00\x00\x00A\x00 v\n wx\x00"}},
+	} {
+		w, peer := pipe(t, 1024, longTimeouts())
+		go func() {
+			if err := errors.Join(apply(w, tc.terms, edits), w.write('x', []byte("ab"), []byte("c"))); err != nil {
+				t.Error(err)
+			}
+			w.conn.Close()
+		}()
+		data, err := io.ReadAll(peer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for len(data) >= 4 {
+			n := binary.BigEndian.Uint32(data)
+			got, data = append(got, string(data[4:4+n])), data[4+n:]
+		}
+		if !slices.Equal(got, append(tc.want, "xabc")) || len(data) > 0 {
+			t.Errorf("%q, want %q", got, tc.want)
+		}
 	}
 }
 
@@ -106,6 +188,7 @@ func TestHurryEndsTheWaitForATransaction(t *testing.T) {
 func TestReplyText(t *testing.T) {
 	for in, want := range map[string]string{
 		"100% sure":              "100%% sure",
+		" !~\x7f":                " !~?",
 		"two\r\nlines\x00":       "two??lines?",
 		"한":                      "???",
 		strings.Repeat("a", 999): strings.Repeat("a", 400),
@@ -133,7 +216,7 @@ func TestMacros(t *testing.T) {
 	m.set(nil)
 	m.set([]byte("M{auth_authen}")) // no NUL at all
 	m.set([]byte("Mi\x00" + strings.Repeat("q", 100000) + "\x00"))
-	if len(m.get("i")) != maxMacro {
+	if len(m.get("i")) != 1024 {
 		t.Errorf("a macro of %d bytes was kept", len(m.get("i")))
 	}
 }

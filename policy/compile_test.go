@@ -91,6 +91,9 @@ func TestMistakes(t *testing.T) {
 		{"header injection", `- {name: r, action: tag, headers: {X-A: "a\r\nb"}}`, "1: header field X-A has a byte that is not printable ASCII (the MTAs garble or drop other characters here)"},
 		{"never reached", "- {name: r, action: accept}\n- defaults", `2: warning: this rule is never reached (the rule of line 1 has no "if" and takes every message)`},
 		{"real star", rule(`header.Subject: "*spam*"`), `1: warning: header.Subject: "*spam*" matches a real * (write {glob: "*spam*"} if * stands for anything)`},
+		{"nothing behind the at", rule("from.domain: a@"), `1: from.domain: "a@" is not a domain name`},
+		{"neither yes nor no", rule("signed: maybe"), `1: signed: unknown word "maybe" (allowed: true, false)`},
+		{"yes for a result", rule("spf: yes"), `1: spf: unknown word "yes" (allowed: none, neutral, pass, fail, softfail, temperror, permerror)`},
 		{"domain for an address", rule(`mail_from: example.com`), `1: warning: mail_from: "example.com" is not an address (mail_from.domain compares domains)`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -119,6 +122,31 @@ func tell(problems []Problem) string {
 		lines = append(lines, s)
 	}
 	return strings.Join(lines, "\n")
+}
+
+// TestSoundWords: no word of these is a mistake, or worth a warning.
+func TestSoundWords(t *testing.T) {
+	for _, cond := range []string{"header.Subject: a.b", "mail_from: root", "mail_from: a@b.example", "from.domain: ''", "client.ip: ''"} {
+		if p, problems := Compile(parse(t, "- {name: r, action: reject, if: {"+cond+"}}"), Options{}); p == nil || len(problems) > 0 {
+			t.Errorf("%s: %s", cond, tell(problems))
+		}
+	}
+	f := &field{name: "size", kind: kNumber}
+	if w, ok := (&compiler{}).word(f, &tree.Node{Scalar: "2KiB"}); w != "2048" || !ok {
+		t.Errorf("2KiB is %s, %v", w, ok)
+	}
+}
+
+// TestHeaderNames: RFC 5322 §3.6.8, and not too long.
+func TestHeaderNames(t *testing.T) {
+	for name, want := range map[string]bool{
+		"!~": true, "X-A": true, strings.Repeat("x", 64): true, strings.Repeat("x", 65): false, "": false, "a b": false, "a:": false, "a\x7f": false, "é": false,
+	} {
+		c := &compiler{}
+		if got := c.headerName(&tree.Node{}, name); got != want || (len(c.problems) == 0) != want {
+			t.Errorf("%.20q: %v, %v", name, got, c.problems)
+		}
+	}
 }
 
 // TestAllAtOnce: one run shows every mistake, each with its line.

@@ -82,6 +82,7 @@ func TestFailures(t *testing.T) {
 		{name: "i= in a subdomain", tags: []string{"i=@example.com", "i=joe@a.B.example.com"}, status: Pass},
 		{name: "i= elsewhere", tags: []string{"i=@example.com", "i=@example.org"}, status: PermError, err: ErrDomainMismatch},
 		{name: "i= in a parent", tags: []string{"i=@example.com", "i=@com"}, status: PermError, err: ErrDomainMismatch},
+		{name: "i= as long as one below d=", tags: []string{"i=@example.com", "i=@a.example.org"}, status: PermError, err: ErrDomainMismatch},
 		{name: "i= ends like d=", tags: []string{"i=@example.com", "i=@notexample.com"}, status: PermError, err: ErrDomainMismatch},
 		{name: "i= without @", tags: []string{"i=@example.com", "i=example.com"}, status: Neutral, err: ErrSyntax},
 		{name: "i= quoted-printable and folded", tags: []string{"i=@example.com", "i=jo=\r\n 40e=40\r\n ex=61mple.com"}, status: Pass},

@@ -40,6 +40,9 @@ func TestSignGolden(t *testing.T) {
 	s := testSigners(t)
 	s[0].Expire, s[0].AUID = 48*time.Hour, "조 a@mail.Example.com"
 	s[1].HeaderCanon, s[1].BodyCanon = Simple, Simple
+	few := s[1]
+	few.Headers, few.Oversign = []string{"From"}, nil
+	s = append(s, few)
 	got := sign(t, h, body, s...)
 	want := []string{
 		" v=1; a=rsa-sha256; c=relaxed/relaxed; d=example.com; s=r;\r\n" +
@@ -48,6 +51,10 @@ func TestSignGolden(t *testing.T) {
 			" bh=UrA8rmgY3eNBotmDWtzAmHyn5RyZv8Gea45sNGsP0zw=;\r\n b=",
 		" v=1; a=ed25519-sha256; c=simple/simple; d=example.com; s=e;\r\n" +
 			" t=1767323045;\r\n h=From:From:To:To:Subject:Subject;\r\n" +
+			" bh=UrA8rmgY3eNBotmDWtzAmHyn5RyZv8Gea45sNGsP0zw=;\r\n b=",
+		// What would fit behind the names has a line of its own all the same.
+		" v=1; a=ed25519-sha256; c=simple/simple; d=example.com; s=e;\r\n" +
+			" t=1767323045;\r\n h=From;\r\n" +
 			" bh=UrA8rmgY3eNBotmDWtzAmHyn5RyZv8Gea45sNGsP0zw=;\r\n b=",
 	}
 	for i, w := range want {

@@ -61,6 +61,12 @@ func TestBudgetEnds(t *testing.T) {
 	if want := "TXT third.example: temporary DNS failure: the message's limit of DNS questions is reached"; err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	one := NewBudget(z, 1)
+	if _, err := one.LookupTXT(ended, "good.example"); !Temporary(err) || errors.Is(err, ErrBudget) || one.Left() != 1 {
+		t.Errorf("asked for nobody: %v, %d left", err, one.Left())
+	}
 	for _, limit := range []int{0, -1} {
 		if got := show(NewBudget(z, limit), "A mail.good.example"); got != "BUDGET" {
 			t.Errorf("limit %d: %s", limit, got)

@@ -14,6 +14,7 @@ func TestCanonicalName(t *testing.T) {
 		{"case", "Mail.EXAMPLE.com", "mail.example.com"},
 		{"trailing dot", "example.com.", "example.com"},
 		{"one label", "localhost", "localhost"},
+		{"the first and last letters", "az-09_.AZ", "az-09_.az"},
 		{"underscore of a selector", "S1._domainkey.example.com", "s1._domainkey.example.com"},
 		{"U-label", "Bücher.example", "xn--bcher-kva.example"},
 		{"decomposed U-label", "bu\u0308cher.example", "xn--bcher-kva.example"},

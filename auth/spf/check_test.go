@@ -384,6 +384,39 @@ func TestInputIsBounded(t *testing.T) {
 	if helo := heloName(long); helo != long[:1024] {
 		t.Errorf("%d bytes of a HELO name", len(helo))
 	}
+	for n, want := range map[int]string{1024: "longer than 253 bytes", 1025: "name of more than 1024 bytes"} {
+		if _, err := checkable(long[:n]); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%d bytes: %v", n, err)
+		}
+	}
+	for s, want := range map[string]bool{"": true, "a\x00\x7f": true, "a\x80": false, "ü": false} {
+		if isASCII(s) != want {
+			t.Errorf("%q is ASCII: %v", s, !want)
+		}
+	}
+}
+
+// hasty notes until when names of an address are waited for.
+type hasty struct {
+	*resolve.Zone
+	until time.Time
+}
+
+func (h *hasty) LookupPTR(ctx context.Context, ip netip.Addr) (resolve.Answer[string], error) {
+	h.until, _ = ctx.Deadline()
+	return h.Zone.LookupPTR(ctx, ip)
+}
+
+// TestPTRHasHalfOfTheTime: the rest is for the record's other terms.
+func TestPTRHasHalfOfTheTime(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+	defer cancel()
+	end, _ := ctx.Deadline()
+	h := &hasty{Zone: resolve.MustZone(`d.example TXT "v=spf1 ptr -all"`)}
+	c := Checker{Resolver: h}
+	if r := c.Check(ctx, netip.MustParseAddr("192.0.2.1"), "h", "a@d.example"); r.Status != Fail || end.Sub(h.until) < 29*time.Minute || end.Sub(h.until) > 31*time.Minute {
+		t.Errorf("%s, %v before the end", r.Status, end.Sub(h.until))
+	}
 }
 
 func TestZeroCheckerHasAClock(t *testing.T) {

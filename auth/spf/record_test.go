@@ -56,6 +56,7 @@ func TestValidRecords(t *testing.T) {
 func TestSyntaxErrors(t *testing.T) {
 	tests := []struct{ record, want string }{
 		{"moo", `spf: "moo": syntax error: unknown mechanism, RFC 7208 §4.6.1`},
+		{"ipv6:2001:db8::1", `spf: "ipv6:2001:db8::1": syntax error: unknown mechanism; write ip6, RFC 7208 §4.6.1`},
 		{"ipv4:192.0.2.1", `spf: "ipv4:192.0.2.1": syntax error: unknown mechanism; write ip4, RFC 7208 §4.6.1`},
 		{"redirect:example.com", `spf: "redirect:example.com": syntax error: unknown mechanism; write redirect=, RFC 7208 §4.6.1`},
 		{"-", `spf: "-": syntax error: the mechanism's name is missing, RFC 7208 §4.6.1`},

@@ -127,6 +127,8 @@ func TestHostname(t *testing.T) {
 		{"no dot", "mail", nil, "mta: auto", `milter.yaml: authserv_id is not set, and this host is only called "mail"` + hint},
 		{"localhost", "localhost.localdomain", nil, "mta: auto", `milter.yaml: authserv_id is not set, and this host is only called "localhost.localdomain"` + hint},
 		{"empty", "", nil, "mta: auto", `milter.yaml: authserv_id is not set, and this host is only called ""` + hint},
+		{"misspelled", "mail", nil, "authserv_di: mx.example.org", "milter.yaml:1: unknown field \"authserv_di\" in the file\n  hint: did you mean \"authserv_id\"?\n"},
+		{"of another kind", "mail", nil, "authserv_id: [mx.example.org]", "milter.yaml:1: authserv_id must be a single value, not a list\n"},
 		{"unknown", "", errors.New("no such thing"), `authserv_id: ""`, "milter.yaml:1: authserv_id is not set, and the name of this host is unknown: no such thing" + hint},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -140,6 +142,13 @@ func TestHostname(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", got, tt.want)
 			}
 		})
+	}
+}
+
+// TestZeroLoaderAsksTheSystem: whatever it says, it is asked.
+func TestZeroLoaderAsksTheSystem(t *testing.T) {
+	if id, err := (Loader{}).HostID(); (id == "") == (err == nil) {
+		t.Errorf("%q %v", id, err)
 	}
 }
 

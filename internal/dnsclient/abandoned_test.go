@@ -35,6 +35,30 @@ func TestStaleAnswerWhenCrowded(t *testing.T) {
 	}
 }
 
+// TestOutcomeOfWhatWasGivenUp: a question without a place is told from one that
+// nobody waits for, and an old answer from none.
+func TestOutcomeOfWhatWasGivenUp(t *testing.T) {
+	clk := newClock()
+	c := newClient(t, Config{Now: clk.Now}, newFake(t, withoutTCP, serving(t, "one")))
+	if got := lookupAs(t.Context(), c, ""); got != "ok:one" {
+		t.Fatal(got)
+	}
+	clk.advance(time.Hour)
+	for _, tc := range []struct {
+		name string
+		why  error
+		want string
+	}{
+		{"a.example", errAbandoned, OutcomeAbandoned}, {"a.example", resolve.ErrCrowded, OutcomeStale}, {"a.example", errClosed, OutcomeStale},
+		{"x.example", errAbandoned, OutcomeAbandoned}, {"x.example", resolve.ErrCrowded, OutcomeCrowded}, {"x.example", errClosed, OutcomeTemporary},
+	} {
+		e, outcome := c.gaveUp(question{tc.name, dns.TypeTXT}, tc.why, clk.Now())
+		if outcome != tc.want || (e.records != nil) != (tc.name == "a.example") {
+			t.Errorf("%s, %v: %s with %v", tc.name, tc.why, outcome, e.records)
+		}
+	}
+}
+
 // takePlace does what happens to a question that is in others' way.
 func (c *Client) takePlace(q question) {
 	c.flights.mu.Lock()

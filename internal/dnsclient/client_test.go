@@ -159,6 +159,26 @@ func TestNegativeAnswersStayApart(t *testing.T) {
 			m.Ns = []dns.RR{mustRR(t, "example. 60 IN NS ns.example.")}
 			return []*dns.Msg{m}
 		}, "temporary"},
+		"no referral: from a server of the zone": {func(req *dns.Msg, _ asked) []*dns.Msg {
+			m := respond(t, req)
+			m.RecursionAvailable, m.Authoritative = false, true
+			return []*dns.Msg{m}
+		}, "nodata"},
+		"no referral: soa": {func(req *dns.Msg, _ asked) []*dns.Msg {
+			m := negative(t, req, dns.RcodeSuccess)
+			m.RecursionAvailable = false
+			return []*dns.Msg{m}
+		}, "nodata"},
+		"no referral: an answer without recursion": {func(req *dns.Msg, _ asked) []*dns.Msg {
+			m := respond(t, req, name+" 60 IN TXT x")
+			m.RecursionAvailable = false
+			return []*dns.Msg{m}
+		}, "ok"},
+		"no referral: nxdomain without recursion": {func(req *dns.Msg, _ asked) []*dns.Msg {
+			m := failing(req, dns.RcodeNameError)
+			m[0].RecursionAvailable = false
+			return m
+		}, "nxdomain"},
 		"as many records as may be": {records(256), "ok"},
 		"too many records":          {records(257), "temporary"},
 	}

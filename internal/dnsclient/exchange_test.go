@@ -219,6 +219,28 @@ func closedPort(t *testing.T) string {
 	return pc.LocalAddr().String()
 }
 
+// TestReasonOfAServer: the first of RFC 8914's own that is known, and no other option.
+func TestReasonOfAServer(t *testing.T) {
+	bogus := &dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeDNSBogus, ExtraText: "free text"}
+	for _, tc := range []struct {
+		rcode   int
+		options []dns.EDNS0
+		want    string
+	}{
+		{dns.RcodeServerFailure, nil, "SERVFAIL"},
+		{4000, nil, "rcode 4000"},
+		{dns.RcodeServerFailure, []dns.EDNS0{&dns.EDNS0_COOKIE{}, &dns.EDNS0_EDE{InfoCode: 4000}, bogus}, "SERVFAIL (DNSSEC Bogus)"},
+		{dns.RcodeServerFailure, []dns.EDNS0{&dns.EDNS0_EDE{InfoCode: 4000, ExtraText: "free text"}}, "SERVFAIL"},
+	} {
+		m := new(dns.Msg)
+		m.SetEdns0(1232, false)
+		m.Rcode, m.IsEdns0().Option = tc.rcode, tc.options
+		if got := rcodeError(m).Error(); got != tc.want {
+			t.Errorf("%q, want %q", got, tc.want)
+		}
+	}
+}
+
 func TestEachServerIsAskedOnceWhenAllRefuse(t *testing.T) {
 	refuse := func(req *dns.Msg, _ asked) []*dns.Msg {
 		m := failing(req, dns.RcodeServerFailure)

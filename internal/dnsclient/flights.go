@@ -112,7 +112,6 @@ func (fs *flights) join(q question, who client, ask asker) *flight {
 func (fs *flights) fly(ctx context.Context, f *flight, ask asker) {
 	defer fs.wg.Done()
 	defer f.cancel(nil)
-	f.entry = &entry{err: resolve.ErrTemporary}
 	defer fs.land(f)
 	defer func() {
 		if p := recover(); p != nil {

@@ -3,6 +3,7 @@ package dnsclient
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -91,7 +92,7 @@ func TestPanicFailsOneFlight(t *testing.T) {
 		other := d.ask(1, "other")
 		bug := func(context.Context, <-chan struct{}) *entry { panic("a bug") }
 		e, err := d.find(t.Context(), question{"x", dns.TypeTXT}, network(1), bug)
-		if err != nil || kind(e.err) != "temporary" {
+		if err != nil || kind(e.err) != "temporary" || !strings.HasSuffix(e.err.Error(), "internal error: a bug") {
 			t.Error(e, err)
 		}
 		d.answer("other")

@@ -152,7 +152,7 @@ func (s *slots) take(f *flight) {
 // places: a question that others ask, too, never waits behind, or goes with,
 // those of the one who floods us.
 func (s *slots) offer(f *flight, who client) {
-	if f.share != nil && who != f.share.client && s.held(who) < s.others(f) {
+	if s.held(who) < s.others(f) {
 		s.move(f, who)
 	}
 }

@@ -46,6 +46,9 @@ func TestOneClientLeavesRoom(t *testing.T) {
 			t.Error(asked, waited)
 		}
 		d.end(flood...)
+		if got := <-flood[5].got; got != "temporary" { // it waited, but not at its end
+			t.Error(got)
+		}
 		d.wantNothing(8)
 	})
 }
@@ -77,6 +80,58 @@ func TestLongQuestionsGiveWay(t *testing.T) {
 		}
 		d.end(all...)
 		d.wantNothing(6)
+	})
+}
+
+// Of clients with as many places the first one is next, whoever else comes.
+func TestFirstComeFirstServed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, 2)
+		all := []*caller{d.ask(1, "a"), d.ask(2, "b"), d.ask(3, "c"), d.ask(4, "d")}
+		d.wantOpen("a", "b")
+		d.answer("a")
+		d.wantOpen("b", "c")
+		d.end(all...)
+		d.wantNothing(2)
+	})
+}
+
+// Each place is looked at when its time is over, and not later.
+func TestEachPlaceHasItsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, 2)
+		all := []*caller{d.ask(1, "a")}
+		time.Sleep(testPatience / 2)
+		all = append(all, d.ask(2, "b"), d.ask(3, "c"), d.ask(4, "d"))
+		time.Sleep(testPatience / 2)
+		d.wantOpen("b", "c")
+		time.Sleep(testPatience / 2)
+		d.wantOpen("c", "d")
+		d.end(all...)
+		d.wantNothing(2)
+	})
+}
+
+// Who has most gives way, even where another has had his place for longer; who
+// has as much as the one that waits does not.
+func TestWhoGivesWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, 4)
+		all := []*caller{d.ask(3, "old")}
+		time.Sleep(time.Nanosecond)
+		all = append(all, d.ask(1, "f0"), d.ask(1, "f1"), d.ask(4, "i0"))
+		time.Sleep(testPatience)
+		all = append(all, d.ask(5, "a"))
+		d.wantOpen("a", "f1", "i0", "old")
+		d.end(all...)
+		d.wantNothing(4)
+
+		d = newDesk(t, 2)
+		all = []*caller{d.ask(2, "b"), d.ask(1, "a"), d.ask(1, "own")}
+		time.Sleep(testPatience)
+		d.wantOpen("b", "own")
+		d.end(all...)
+		d.wantNothing(2)
 	})
 }
 
@@ -175,9 +230,10 @@ func TestEvictedFlightIsNotJoined(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, 2)
 		d.slow = make(chan struct{})
-		old, next := d.ask(1, "x"), d.ask(1, "y")
+		old, too, next := d.ask(1, "x"), d.ask(1, "x"), d.ask(1, "y")
 		time.Sleep(testPatience)
 		d.wantOpen("y")
+		too.leave() // its question has no place to be handed over
 		again := d.ask(2, "x")
 		d.answer("x")
 		if got := <-again.got; got != "x!" {

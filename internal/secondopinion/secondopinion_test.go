@@ -161,6 +161,10 @@ func TestHeaderLimits(t *testing.T) {
 		{"folded field", "Subject: a" + strings.Repeat("\r\n b", maxField/4), "second opinion: header field is over 131072 bytes"},
 		{"section", strings.Repeat("Subject: "+strings.Repeat("x", 100000)+"\r\n", 6), "second opinion: header section is over 524288 bytes"},
 		{"fields", strings.Repeat("A: b\r\n", maxFields+1), "second opinion: more than 1000 header fields"},
+		{"largest field", "A:" + strings.Repeat("x", 128<<10-4) + "\r\n", ""},
+		{"largest field and a byte", "A:" + strings.Repeat("x", 128<<10-3) + "\r\n", "second opinion: header field is over 131072 bytes"},
+		{"largest section", strings.Repeat("A:"+strings.Repeat("x", 64<<10-4)+"\r\n", 8), ""},
+		{"largest section and a byte", strings.Repeat("A:"+strings.Repeat("x", 64<<10-4)+"\r\n", 7) + "A:" + strings.Repeat("x", 64<<10-3) + "\r\n", "second opinion: header section is over 524288 bytes"},
 		{"as many as may be", strings.Repeat("A: b\r\n", maxFields) + "\r\n" + strings.Repeat("C: d\r\n", maxFields), ""},
 	} {
 		_, err := VerifyMessage(strings.NewReader(tc.msg), zone(nil))

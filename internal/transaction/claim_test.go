@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"github.com/sealmilter/sealmilter/auth"
 	"github.com/sealmilter/sealmilter/auth/header"
@@ -46,6 +47,24 @@ func TestClaimsPointAtTheirFields(t *testing.T) {
 	}
 	if total < 1000 {
 		t.Errorf("only %d claims", total)
+	}
+}
+
+// TestClaimsAreAccounted: a name that is new and each claim of it count for the
+// memory of the header, and white space behind a name is not kept with it.
+func TestClaimsAreAccounted(t *testing.T) {
+	h := newHead(newSetup(t).Limits, []string{"mail.good.example"}, account{memory: new(Memory), limit: 1 << 20})
+	spaced := "Authentication-Results" + strings.Repeat(" ", 1000)
+	for _, name := range []string{"Authentication-Results", spaced} {
+		if !h.claim(header.Field{Name: name, Value: " mail.good.example; dmarc=pass"}) {
+			t.Errorf("%q is not claimed", name)
+		}
+	}
+	if want := int64(3 * (len("Authentication-Results") + fieldOverhead)); h.account.held != want {
+		t.Errorf("%d bytes held for one name and two claims, want %d", h.account.held, want)
+	}
+	if kept := h.claimed[1].Name; kept != "Authentication-Results" || unsafe.StringData(kept) == unsafe.StringData(spaced) {
+		t.Errorf("%q is kept as part of its white space", kept)
 	}
 }
 

@@ -75,6 +75,21 @@ func TestClassify(t *testing.T) {
 	}
 }
 
+// TestClassifySaysWhy: a client without an address is told from a program behind
+// a unix socket, which never has one.
+func TestClassifySaysWhy(t *testing.T) {
+	for _, c := range []struct {
+		client Client
+		reason string
+	}{
+		{tcp4("203.0.113.5"), "from outside"}, {Client{Family: 'L'}, "from outside"}, {Client{Family: 'U'}, "no client address"},
+	} {
+		if got := Classify(Rules{}, Hints{Client: c.client}); got != (Classified{auth.Inbound, c.reason}) {
+			t.Errorf("%c: got %+v, want %q", c.client.Family, got, c.reason)
+		}
+	}
+}
+
 func TestReinjected(t *testing.T) {
 	ids := []string{"mail.example.com"}
 	lan := defaultRules()
@@ -123,7 +138,7 @@ func TestReinjected(t *testing.T) {
 		{"nobody's address", lan, Hints{Client: Client{Family: 'U'}, Listener: auth.Outbound}, header.Fields{outside}, "203.0.113.66"},
 		{"a web mailer", lan, loop, header.Fields{web}, ""},
 		{"a web mailer's field is for its own host", lan, loop, header.Fields{{Name: "Received", Value: " from localhost ([127.0.0.1]) by mail.example.com"}, web}, "203.0.113.5"},
-		{"a loop", lan, loop, slices.Repeat(header.Fields{{Name: "Received", Value: " by mail.example.com"}}, maxReceived+1), "does not tell"},
+		{"a loop", lan, loop, slices.Repeat(header.Fields{{Name: "Received", Value: " by mail.example.com"}}, 101), "does not tell"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := Reinjected(c.rules, c.hints, c.fields, ids, []string{"other.example", "bank.example"})
@@ -153,7 +168,8 @@ func TestOrigin(t *testing.T) {
 		{"a web mailer is no hop of ours here", header.Fields{{Name: "Received", Value: " from out.example ([203.0.113.5]) by mx2.example.com with HTTP"}}, "203.0.113.5"},
 		{"LMTP of the relay", header.Fields{{Name: "Received", Value: " from mx2 by mx2 with LMTP"}, hop("out.example", "203.0.113.5")}, "203.0.113.5"},
 		{"LMTP and nothing else", header.Fields{{Name: "Received", Value: " from mx2 by mx2 with LMTP"}}, ""},
-		{"a loop", slices.Repeat(header.Fields{hop("mx3.example.com", "198.51.100.8")}, maxReceived+1), ""},
+		{"as many as are looked at", append(slices.Repeat(header.Fields{hop("mx3.example.com", "198.51.100.8")}, 99), hop("out.example", "203.0.113.5")), "203.0.113.5"},
+		{"a loop", append(slices.Repeat(header.Fields{hop("mx3.example.com", "198.51.100.8")}, 100), hop("out.example", "203.0.113.5")), ""},
 		{"no Received at all", nil, "none"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

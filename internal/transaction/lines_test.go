@@ -38,6 +38,38 @@ func TestLineMeter(t *testing.T) {
 	}
 }
 
+func TestHasHighBit(t *testing.T) {
+	for i := range 70 {
+		p := []byte(strings.Repeat("\x7f", 70))
+		if hasHighBit(p[:i]) {
+			t.Errorf("%d bytes of ASCII", i)
+		}
+		if p[i] = 0x80; !hasHighBit(p) {
+			t.Errorf("byte %d is not seen", i)
+		}
+	}
+}
+
+// TestRisks: each has its words, and a line its MTA's limit.
+func TestRisks(t *testing.T) {
+	line := func(n int) lineMeter { return lineMeter{longest: n} }
+	for _, tc := range []struct {
+		s    seal
+		want string
+	}{
+		{seal{lines: line(998)}, ""},
+		{seal{lines: line(999)}, "a body line of 999 bytes, where the MTA cuts after 998"},
+		{seal{sendmail: true, lines: line(990), unclear: []string{"To"}}, ""},
+		{seal{sendmail: true, lines: line(991)}, "a body line of 991 bytes, where the MTA cuts after 990"},
+		{seal{lines: lineMeter{eightBit: true}}, "8-bit body, which is recoded for a next hop without 8BITMIME"},
+		{seal{unclear: []string{"To", "from"}}, "From is written in a way that Sendmail may change"},
+	} {
+		if got := strings.Join(tc.s.risks(), "|"); got != tc.want {
+			t.Errorf("%q, want %q", got, tc.want)
+		}
+	}
+}
+
 func BenchmarkLineMeter(b *testing.B) {
 	chunk := []byte(strings.Repeat(strings.Repeat("x", 72)+"\r\n", 800))
 	b.SetBytes(int64(len(chunk)))

@@ -87,14 +87,16 @@ func TestWhyUnsigned(t *testing.T) {
 		"a program hands back": {
 			[]string{"Authentication-Results: mail.good.example; dmarc=fail header.from=good.example", "From: a@good.example"},
 			Offer{Hints: Hints{Client: Client{Family: 'L'}}}, Reinjection, "re-injected: our own results say dmarc=fail", false, nil},
-		"too large":        {[]string{"From: a@good.example", "X: " + strings.Repeat("x", 128<<10)}, Offer{Hints: ours}, OverLimit, "a header field of more than 131072 bytes", true, nil},
-		"nobody":           {[]string{"From: root"}, Offer{Hints: ours}, NoAuthorDomain, "no author domain: ", false, nil},
-		"hidden":           {nil, Offer{Hints: ours, MTA: MTA{HidesFirst: true}}, NoAuthorDomain, "which this Postfix hides", true, nil},
-		"readers differ":   {[]string{"From: <ceo@good.example> <eve@tenant.example>"}, Offer{Hints: ours}, NotListed, "readers differ", false, nil},
-		"no key":           {[]string{"From: a@keyless.example"}, Offer{Hints: ours}, NoKey, "keys new keyless.example", true, nil},
-		"not of ours":      {[]string{"From: a@other.example"}, Offer{Hints: ours}, NotListed, "other.example", false, nil},
-		"a broken key":     {[]string{"From: a@good.example"}, Offer{Hints: ours}, SignError, "", false, keys.ErrBroken},
-		"signed after all": {[]string{"From: a@good.example"}, Offer{Hints: ours}, "", "", false, nil},
+		"too large":         {[]string{"From: a@good.example", "X: " + strings.Repeat("x", 128<<10)}, Offer{Hints: ours}, OverLimit, "a header field of more than 131072 bytes", true, nil},
+		"nobody":            {[]string{"From: root"}, Offer{Hints: ours}, NoAuthorDomain, "no author domain: ", false, nil},
+		"hidden":            {nil, Offer{Hints: ours, MTA: MTA{HidesFirst: true}}, NoAuthorDomain, "which this Postfix hides", true, nil},
+		"no From":           {nil, Offer{Hints: ours}, NoAuthorDomain, "no From field", false, nil},
+		"nothing is hidden": {[]string{"From: root"}, Offer{Hints: ours, MTA: MTA{HidesFirst: true}}, NoAuthorDomain, "no address in the From field", false, nil},
+		"readers differ":    {[]string{"From: <ceo@good.example> <eve@tenant.example>"}, Offer{Hints: ours}, NotListed, "readers differ", false, nil},
+		"no key":            {[]string{"From: a@keyless.example"}, Offer{Hints: ours}, NoKey, "keys new keyless.example", true, nil},
+		"not of ours":       {[]string{"From: a@other.example"}, Offer{Hints: ours}, NotListed, "other.example", false, nil},
+		"a broken key":      {[]string{"From: a@good.example"}, Offer{Hints: ours}, SignError, "", false, keys.ErrBroken},
+		"signed after all":  {[]string{"From: a@good.example"}, Offer{Hints: ours}, "", "", false, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			set := newSetup(t)
@@ -117,6 +119,27 @@ func TestWhyUnsigned(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestRisksOfWhatIsSent: of a message that is not sent nothing is at risk.
+func TestRisksOfWhatIsSent(t *testing.T) {
+	for action, risks := range map[policy.Action]int{policy.Accept: 1, policy.Discard: 0, policy.Reject: 0} {
+		set := newSetup(t)
+		set.Policy = deciding(action)
+		m := Begin(t.Context(), set, Offer{Hints: ours})
+		m.Field("From", " a@good.example", true)
+		m.Body([]byte("\xff\r\n"))
+		if d := m.Finish(""); len(d.Risks) != risks || len(d.Signed) == 0 {
+			t.Errorf("%s: %q, %q", action, d.Risks, d.Signed)
+		}
+		m.Close()
+	}
+}
+
+type deciding policy.Action
+
+func (d deciding) Decide(policy.Input) policy.Verdict {
+	return policy.Verdict{Action: policy.Action(d), Rule: "mine", Reply: policy.Reply{Code: 550, Enhanced: "5.7.1", Text: "no"}}
 }
 
 type broken struct{ err error }

@@ -392,6 +392,9 @@ func TestQuoteTXT(t *testing.T) {
 			t.Errorf("%q is not written in ASCII", s)
 		}
 	}
+	if got, want := quoteTXT("\x1f ~\x7f\xff"), `"\031 ~\127\255"`; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
 }
 
 // unescape undoes the presentation form in which miekg/dns keeps strings.

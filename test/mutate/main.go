@@ -3,9 +3,10 @@
 // itself stays as it is.
 //
 // A change is a condition turned round, a comparison moved by one, a number one
-// more, an entry or a statement left out. What survives and may is in
-// accepted.txt with its reason; an entry there that is noticed by now is
-// reported, too.
+// more, an entry or a statement left out. Most changes stand side by side in one
+// build, each behind a switch; what survives there is built and tried alone.
+// What survives and may is in accepted.txt with its reason; an entry there that
+// is noticed by now is reported, too.
 package main
 
 import (
@@ -30,11 +31,13 @@ type bench struct {
 	root     string
 	rows     []standards.Row
 	accepted map[string]string // key to reason
+	quick    bool
 }
 
 func main() {
 	only := flag.String("file", "", "only files whose `path` begins like this")
 	line := flag.Int("row", 0, "only the row at this `line` of docs/standards.md")
+	quick := flag.Bool("quick", false, "believe what survives in the common build")
 	list := flag.Bool("list", false, "print the mutants, try none")
 	jobs := flag.Int("j", runtime.NumCPU(), "how many at a time")
 	flag.Parse()
@@ -42,6 +45,7 @@ func main() {
 	defer stop()
 	b, err := open(".")
 	if err == nil {
+		b.quick = *quick
 		var all []mutant
 		if all, err = b.mutants(*only, *line); err == nil && *list {
 			for _, m := range all {
@@ -144,12 +148,24 @@ func (b *bench) mutants(prefix string, line int) ([]mutant, error) {
 // among them, so that accepted ones which do not exist any more can be told.
 func (b *bench) judge(ctx context.Context, w io.Writer, all []mutant, jobs int, whole bool) error {
 	fates, errs := make([]fate, len(all)), make([]error, len(all))
+	board, err := b.newSwitchboard(all)
+	if board != nil {
+		defer os.RemoveAll(board.dir)
+	}
+	if err != nil {
+		return err
+	}
 	next := make(chan int)
 	var wg sync.WaitGroup
 	for range max(jobs, 1) {
 		wg.Go(func() {
 			for i := range next {
-				fates[i], errs[i] = b.try(ctx, all[i])
+				if board.has[i] {
+					fates[i], errs[i] = b.choose(ctx, board, i, all[i])
+				}
+				if fates[i] != noticed && errs[i] == nil && !(b.quick && board.has[i]) { // the last word has a build with nothing but this change
+					fates[i], errs[i] = b.try(ctx, all[i])
+				}
 				if f := fates[i]; f == survived && b.accepted[all[i].key()] == "" {
 					fmt.Fprintf(w, "%s:%d: not noticed: %s\n", all[i].file, all[i].line, all[i].key())
 				}
@@ -168,6 +184,16 @@ func (b *bench) judge(ctx context.Context, w io.Writer, all []mutant, jobs int, 
 		return err
 	}
 	return b.report(w, all, fates, whole)
+}
+
+// choose runs the tests of the mutant's rows from what is built with all of them.
+func (b *bench) choose(ctx context.Context, s *switchboard, place int, m mutant) (fate, error) {
+	for _, t := range b.suitesOf(m) {
+		if yes, err := s.notices(ctx, b.root, place+1, t); yes || err != nil {
+			return noticed, err
+		}
+	}
+	return survived, ctx.Err()
 }
 
 func (b *bench) report(w io.Writer, all []mutant, fates []fate, whole bool) error {

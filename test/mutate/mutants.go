@@ -21,6 +21,18 @@ type mutant struct {
 	was      string // the bytes that go
 	text     string // the line they begin in
 	rows     []int  // places in the list of rows whose tests should notice
+	// switched is how the change stands in the file beside all others, chosen when
+	// the tests run; empty for one that needs a build of its own.
+	switched []splice
+	number   bool // the type of the number goes into the first splice
+}
+
+// splice is a change of a file's text: at..to becomes with, where "#" stands for
+// the mutant's number. Of two at one place that which closes comes first.
+type splice struct {
+	at, to int
+	with   string
+	close  bool
 }
 
 // key names a mutant so that other changes of its file do not matter.
@@ -80,12 +92,19 @@ type walker struct {
 	out  []mutant
 }
 
-func (w *walker) add(from, to token.Pos, with string) {
+func (w *walker) add(from, to token.Pos, with string) *mutant {
 	a, b := w.fset.Position(from), w.fset.Position(to)
 	w.out = append(w.out, mutant{
 		file: w.file, decl: w.decl, line: a.Line, from: a.Offset, to: b.Offset,
 		with: with, was: string(w.src[a.Offset:b.Offset]), text: w.line(a.Offset),
 	})
+	return &w.out[len(w.out)-1]
+}
+
+// wrap puts open before n and shut behind it.
+func (w *walker) wrap(n ast.Node, open, shut string) []splice {
+	a, b := w.fset.Position(n.Pos()).Offset, w.fset.Position(n.End()).Offset
+	return []splice{{a, a, open, false}, {b, b, shut, true}}
 }
 
 // line is the line round an offset.
@@ -103,7 +122,7 @@ func (w *walker) text(n ast.Node) string {
 	return string(w.src[w.fset.Position(n.Pos()).Offset:w.fset.Position(n.End()).Offset])
 }
 
-func (w *walker) replace(n ast.Node, with string) { w.add(n.Pos(), n.End(), with) }
+func (w *walker) replace(n ast.Node, with string) *mutant { return w.add(n.Pos(), n.End(), with) }
 
 // value changes what a constant or a table of variables holds: each number is
 // one more, each entry of a list goes once.
@@ -133,7 +152,8 @@ func (w *walker) number(n *ast.BasicLit) {
 		return
 	}
 	if v, err := strconv.ParseInt(strings.ReplaceAll(n.Value, "_", ""), 0, 64); err == nil {
-		w.replace(n, strconv.FormatInt(v+1, 10))
+		m := w.replace(n, strconv.FormatInt(v+1, 10))
+		m.switched, m.number = w.wrap(n, "mutantNumber[?](#, ", ")"), true
 	}
 }
 
@@ -162,7 +182,8 @@ func (w *walker) visit(n ast.Node) bool {
 	case *ast.ReturnStmt:
 		for _, r := range n.Results {
 			if id, ok := r.(*ast.Ident); ok && (id.Name == "true" || id.Name == "false") {
-				w.replace(id, strconv.FormatBool(id.Name == "false"))
+				m := w.replace(id, strconv.FormatBool(id.Name == "false"))
+				m.switched = w.wrap(id, "mutantNot(#, ", ")")
 				continue
 			}
 			w.operators(r)
@@ -181,20 +202,24 @@ func (w *walker) statements(list []ast.Stmt) {
 		switch s := s.(type) {
 		case *ast.ExprStmt:
 			if !strings.Contains(w.text(s), ".Grow(") { // saves time only
-				w.replace(s, "")
+				w.leaveOut(s)
 			}
 		case *ast.IncDecStmt:
-			w.replace(s, "")
+			w.leaveOut(s)
 		case *ast.AssignStmt:
 			if s.Tok != token.DEFINE {
-				w.replace(s, "")
+				w.leaveOut(s)
 			}
 		}
 	}
 }
 
+func (w *walker) leaveOut(s ast.Stmt) {
+	w.replace(s, "").switched = w.wrap(s, "if !mutantOn(#) { ", " }")
+}
+
 func (w *walker) negate(cond ast.Expr) {
-	w.replace(cond, "!("+w.text(cond)+")")
+	w.replace(cond, "!("+w.text(cond)+")").switched = w.wrap(cond, "mutantNot(#, ", ")")
 	w.operators(cond)
 }
 
@@ -211,11 +236,25 @@ func (w *walker) operators(e ast.Expr) {
 				return true
 			}
 			if with, ok := opposite[n.Op]; ok {
-				w.add(n.OpPos, n.OpPos+token.Pos(len(n.Op.String())), with)
+				m := w.add(n.OpPos, n.OpPos+token.Pos(len(n.Op.String())), with)
+				m.switched = w.operator(n, m.from, m.to)
 			}
 		case *ast.BasicLit:
 			w.number(n)
 		}
 		return true
 	})
+}
+
+// operator calls a function in place of an operator.
+func (w *walker) operator(n *ast.BinaryExpr, from, to int) []splice {
+	name := map[token.Token]string{
+		token.LSS: "Less", token.LEQ: "LessEqual", token.GTR: "Greater", token.GEQ: "GreaterEqual", token.LAND: "And", token.LOR: "Or",
+	}[n.Op]
+	comma, shut := ", ", ")"
+	if n.Op == token.LAND || n.Op == token.LOR {
+		comma, shut = ", func() bool { return (", ") })"
+	}
+	s := w.wrap(n, "mutant"+name+"(#, ", shut)
+	return append(s, splice{from, to, comma, false})
 }

@@ -133,6 +133,94 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// TestSwitched: all changes stand in one build but those that the compiler does
+// not take there, and each is chosen by its number.
+func TestSwitched(t *testing.T) {
+	dir := house(t, "")
+	const src = `package a
+
+import "time"
+
+const limit = 7
+
+func Obey(n int, c byte, d time.Duration) (int, bool) {
+	if n > limit && // as many as
+		(c < 200 || d >= 3*time.Second) && n != 5 {
+		n++
+	}
+	switch {
+	case n == 9:
+		return 12, true
+	case n > 100:
+		panic("too many")
+	}
+	for n < 4 {
+		n += 2
+	}
+	if n < 50 {
+		return n, false
+	}
+	panic("many")
+}
+`
+	test := `package a
+
+import "testing"
+
+func TestObey(t *testing.T) {
+	if n, yes := Obey(8, 199, 0); n != 12 || !yes {
+		t.Error(n, yes)
+	}
+	if n, yes := Obey(0, 200, 0); n != 4 || yes {
+		t.Error(n, yes)
+	}
+}
+`
+	for name, text := range map[string]string{"a/a.go": src, "a/a_test.go": test, "a/a_plan9.go": "package b\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b, err := open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := mutants("a/a.go", []byte(src), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := b.newSwitchboard(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(s.dir)
+	var own, same []string
+	for i, m := range all {
+		_, key, _ := strings.Cut(m.key(), "`")
+		if !s.has[i] {
+			own = append(own, key)
+			continue
+		}
+		if yes, err := s.notices(t.Context(), dir, i+1, suite{[]string{"./a"}, []string{"TestObey"}}); err != nil {
+			t.Fatal(err)
+		} else if !yes {
+			same = append(same, key)
+		}
+	}
+	// A constant, a number of another package's type, a return that is missing.
+	const cond = "(c < 200 || d >= 3*time.Second) && n != 5 {`: "
+	if want := []string{"const limit = 7`: 7 -> 8", "panic(\"many\")`: panic(\"many\") -> (nothing)", cond + "3 -> 4"}; !slices.Equal(own, want) {
+		t.Errorf("builds of their own: %q", own)
+	}
+	want := []string{
+		"if n > limit && // as many as`: && -> ||", "if n > limit && // as many as`: > -> >=", cond + "< -> <=", cond + "200 -> 201", cond + ">= -> >", cond + "5 -> 6",
+		"case n > 100:`: > -> >=", "case n > 100:`: 100 -> 101", "panic(\"too many\")`: panic(\"too many\") -> (nothing)", "if n < 50 {`: < -> <=", "if n < 50 {`: 50 -> 51",
+	}
+	if !slices.Equal(same, want) {
+		t.Errorf("not noticed:\n%s", strings.Join(same, "\n"))
+	}
+}
+
 func TestReadAccepted(t *testing.T) {
 	got, err := readAccepted(strings.NewReader("# why\n# and more\na b: 1 -> 2\nc d: 3 -> 4\n\n# other\ne f: 5 -> 6\n"))
 	if err != nil || got["a b: 1 -> 2"] != "why and more" || got["c d: 3 -> 4"] != "why and more" || got["e f: 5 -> 6"] != "other" {

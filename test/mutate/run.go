@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -32,6 +33,8 @@ var elsewhere = []string{"test/e2e", "test/packages", "test/siege", "test/local"
 
 // suite is what go test is asked for one row: packages and test names.
 type suite struct{ packages, names []string }
+
+func (s suite) run() string { return "^(" + strings.Join(s.names, "|") + ")$" }
 
 // suites of a row, one a folder. A test without a folder may be in any of the
 // row's own.
@@ -60,6 +63,32 @@ func suites(r standards.Row) []suite {
 	return out
 }
 
+// suitesOf are those of all rows of a mutant, each once; the tests beside it come
+// first.
+func (b *bench) suitesOf(m mutant) []suite {
+	var out []suite
+	for _, r := range m.rows {
+		for _, s := range suites(b.rows[r]) {
+			if !slices.ContainsFunc(out, func(o suite) bool { return o.packages[0] == s.packages[0] && o.run() == s.run() }) {
+				out = append(out, s)
+			}
+		}
+	}
+	own := "./" + path.Dir(m.file)
+	slices.SortStableFunc(out, func(a, b suite) int {
+		switch {
+		case a.packages[0] == b.packages[0]:
+			return 0
+		case a.packages[0] == own:
+			return -1
+		case b.packages[0] == own:
+			return 1
+		}
+		return 0
+	})
+	return out
+}
+
 // try runs the tests of the mutant's rows until one notices.
 func (b *bench) try(ctx context.Context, m mutant) (fate, error) {
 	overlay, clean, err := b.overlay(m)
@@ -67,19 +96,10 @@ func (b *bench) try(ctx context.Context, m mutant) (fate, error) {
 		return "", err
 	}
 	defer clean()
-	ran := map[string]bool{}
-	for _, r := range m.rows {
-		for _, s := range suites(b.rows[r]) {
-			run := "^(" + strings.Join(s.names, "|") + ")$"
-			if id := s.packages[0] + run; ran[id] {
-				continue
-			} else {
-				ran[id] = true
-			}
-			f, err := b.goTest(ctx, overlay, run, s.packages)
-			if err != nil || f != survived {
-				return f, err
-			}
+	for _, s := range b.suitesOf(m) {
+		f, err := b.goTest(ctx, overlay, s.run(), s.packages)
+		if err != nil || f != survived {
+			return f, err
 		}
 	}
 	return survived, nil

@@ -27,7 +27,7 @@ type Body struct {
 	crlfs int64
 	wsp   bool // only Relaxed holds white space
 	cr    bool
-	text  bool // some text has been hashed
+	text  bool // some text has been hashed; only Relaxed asks
 
 	n   int // bytes in buf
 	buf [bufferSize]byte
@@ -96,7 +96,6 @@ func (b *Body) simple(p []byte) {
 		} else {
 			b.release()
 			b.put(crlf[:1])
-			b.text = true
 		}
 	}
 	if len(p) > 0 && p[len(p)-1] == '\r' {

@@ -49,6 +49,8 @@ var bodyCases = []struct{ name, in, simple, relaxed string }{
 	{"lone cr", "a  \rb\r\n", "a  \rb\r\n", "a \rb\r\n"},
 	{"lone cr at the end", "a\r\n\r", "a\r\n\r\r\n", "a\r\n\r\r\n"},
 	{"cr cr lf", "a\r\r\n\r\n", "a\r\r\n", "a\r\r\n"},
+	{"cr cr lf alone", "\r\r\n", "\r\r\n", "\r\r\n"},
+	{"cr cr lf below a line", "a\r\n\r\r\n\r\n", "a\r\n\r\r\n", "a\r\n\r\r\n"},
 	{"cr before white space", "a\r \r\nb", "a\r \r\nb\r\n", "a\r\r\nb\r\n"},
 	{"lf cr", "a\n\r\n\r", "a\n\r\n\r\r\n", "a\n\r\n\r\r\n"},
 	{"eight bit", "\xea\xb0\x80  \x80\r\n", "\xea\xb0\x80  \x80\r\n", "\xea\xb0\x80 \x80\r\n"},
@@ -154,6 +156,7 @@ func TestBodyLimit(t *testing.T) {
 			if b.Sum() != sha256.Sum256([]byte(full[:min(l, len(full))])) {
 				t.Errorf("%s l=%d: wrong hash", c, l)
 			}
+			b.Write([]byte("more"))
 			if b.Short() != (l > len(full)) {
 				t.Errorf("%s l=%d: Short is %v, body has %d", c, l, b.Short(), len(full))
 			}
@@ -172,7 +175,7 @@ func TestBodies(t *testing.T) {
 	var s Bodies
 	simple, relaxed := s.Add(Simple, -1), s.Add(Relaxed, -1)
 	limited := s.Add(Simple, 3)
-	if s.Add(Relaxed, -1) != relaxed || s.Add(Simple, -1) != simple || s.Add(Simple, 3) != limited {
+	if s.Add(Relaxed, -1) != relaxed || s.Add(Relaxed, -2) != relaxed || s.Add(Simple, -1) != simple || s.Add(Simple, 3) != limited {
 		t.Error("the same body is hashed twice")
 	}
 	if s.Len() != 3 {

@@ -26,6 +26,8 @@ func TestVersions(t *testing.T) {
 		{"3.7.11", true, false, true},
 		{"3.12-20260821", true, false, true},
 		{"10.2.1", true, false, true},
+		{"9999.2.1", true, false, true},
+		{"10000.2.1", false, false, false},
 
 		{"", false, false, false},
 		{"2", false, false, false},
@@ -43,6 +45,14 @@ func TestVersions(t *testing.T) {
 		v, ok := Parse(c.text)
 		if ok != c.ok || v.HidesFirst() != c.hides || v.AtLeast(3, 0) != c.three {
 			t.Errorf("%q: %+v, read %v, hides %v", c.text, v, ok, v.HidesFirst())
+		}
+	}
+}
+
+func TestAtLeast(t *testing.T) {
+	for minor, want := range map[int]bool{6: true, 7: true, 8: false} {
+		if v := (Version{3, 7, 11}); v.AtLeast(3, minor) != want {
+			t.Errorf("3.7.11 is at least 3.%d: %v", minor, !want)
 		}
 	}
 }

@@ -140,6 +140,11 @@ func TestSendmailForm(t *testing.T) {
 			t.Errorf("%q became %q", in, out)
 		}
 	}
+	for _, in := range []string{" Kim\x1f <a@x.example>", " Kim\x00 <a@x.example>", " a@x.example,b@y.example\x7f"} {
+		if out, ok := Form(in, testHost); ok {
+			t.Errorf("%q became %q", in, out)
+		}
+	}
 	if _, ok := Form(" app", ""); ok {
 		t.Error("completed without a host name")
 	}
