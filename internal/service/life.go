@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sealmilter/sealmilter/internal/asuser"
+	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/rotate"
 	"github.com/sealmilter/sealmilter/keys"
 )
@@ -30,6 +31,7 @@ type lives struct {
 	asked map[string]*sight    // by name of the record
 	again map[string]time.Time // when its record may be changed again
 	soon  bool                 // something was published
+	cfg   *config.Config       // that was in use last
 }
 
 // sight is what the DNS showed last.
@@ -40,6 +42,7 @@ type sight struct {
 	due    time.Time
 	bad    bool // it lacked twice what it had shown: said
 	once   bool // it lacked it once
+	mute   int  // how often nobody answered, one after the other
 }
 
 // lifePart has keys go through their lives (internal/rotate): it asks the DNS for their
@@ -87,13 +90,14 @@ func (s *service) lifePart() *Part {
 	}
 }
 
-// renew has everything that the DNS is not known to show asked for at once, and forgets
-// keys that are gone.
+// renew forgets keys that are gone. Whoever reloads wants to know: what the DNS is not
+// known to show is asked for at once.
 func (l *lives) renew(r *running) {
-	now, here := l.Now(), map[string]bool{}
+	now, here, reloaded := l.Now(), map[string]bool{}, l.cfg != r.cfg
+	l.cfg = r.cfg
 	for _, k := range r.store.All() {
 		here[k.Name()] = true
-		if at := l.asked[k.Name()]; at != nil && at.answer != rotate.Shown && k.Life().Shown.IsZero() && at.due.After(now) {
+		if at := l.asked[k.Name()]; reloaded && at != nil && at.answer != rotate.Shown && k.Life().Shown.IsZero() && at.due.After(now) {
 			at.due = now
 		}
 	}

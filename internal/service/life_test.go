@@ -13,6 +13,8 @@ import (
 
 	"github.com/sealmilter/sealmilter/auth/resolve"
 	"github.com/sealmilter/sealmilter/internal/admin"
+	"github.com/sealmilter/sealmilter/internal/rotate"
+	"github.com/sealmilter/sealmilter/internal/telemetry"
 	"github.com/sealmilter/sealmilter/keys"
 	"github.com/sealmilter/sealmilter/keys/publish"
 	"github.com/sealmilter/sealmilter/test/faultdns"
@@ -98,7 +100,7 @@ func (k *keyed) silence(yes bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.silent = yes
-	k.ahead.Add(int64(lifeEvery)) // it is asked again
+	k.ahead.Add(int64(muteEvery)) // it is asked again
 }
 
 // settle waits for two whole rounds, and for the keys to be read again.
@@ -293,5 +295,56 @@ func TestSilentServersAreSaid(t *testing.T) {
 		if got := strings.Count(log.String(), "ns2.example.com"); got != c.lines {
 			t.Errorf("after %s: %d lines", c.after, got)
 		}
+	}
+}
+
+// TestWhoWaitedLongestIsFirst: keys whose servers hang, and were asked, come behind those
+// that were not, and are asked less and less often; what is over for good is not asked.
+func TestWhoWaitedLongestIsFirst(t *testing.T) {
+	dir := t.TempDir()
+	var specs []keys.DomainSpec
+	for _, d := range []string{"a.example", "b.example", "c.example"} {
+		if _, err := keys.Generate(dir, d, keys.GenerateOptions{Selector: "s1"}); err != nil {
+			t.Fatal(err)
+		}
+		specs = append(specs, keys.DomainSpec{Name: d})
+	}
+	now := time.Now()
+	if err := keys.SetLife(dir, "c.example", "s1", keys.Life{}, keys.Life{Retire: now.Add(-2 * time.Hour), Remove: now.Add(-time.Hour), Removed: now}); err != nil {
+		t.Fatal(err)
+	}
+	store, _ := keys.Load(dir, specs, nil)
+	r := &running{store: store}
+	m := telemetry.NewMetrics("test")
+	l := &lives{service: &service{metrics: m, state: newState(Options{Now: time.Now}, m.Snapshot, func(*admin.Status) {})}, asked: map[string]*sight{}}
+	names := func(list []*keys.Key) string {
+		var out []string
+		for _, k := range list {
+			out = append(out, k.Selector+"."+k.Domain)
+		}
+		return strings.Join(out, " ")
+	}
+	all := l.due(r, now)
+	if len(all) != 5 {
+		t.Fatalf("first: %s", names(all))
+	}
+	for _, k := range all[:2] { // both of a.example
+		l.saw(k, rotate.Unknown, now)
+	}
+	if got := l.due(r, now); len(got) != 3 || got[0].Domain != "b.example" {
+		t.Errorf("at once: %s", names(got))
+	}
+	if got := l.due(r, now.Add(lifeEvery)); len(got) != 5 || got[0].Domain != "b.example" || got[4].Domain != "a.example" {
+		t.Errorf("later: %s", names(got))
+	}
+	for _, want := range []time.Duration{2 * lifeEvery, 4 * lifeEvery, 8 * lifeEvery, muteEvery, muteEvery} {
+		l.saw(all[0], rotate.Unknown, now)
+		if got := l.asked[all[0].Name()].due.Sub(now); got != want {
+			t.Errorf("asked again after %s, want %s", got, want)
+		}
+	}
+	l.saw(all[0], rotate.Absent, now)
+	if got := l.asked[all[0].Name()].due.Sub(now); got != lifeEvery {
+		t.Errorf("it answers: asked again after %s", got)
 	}
 }

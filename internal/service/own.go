@@ -14,6 +14,7 @@ import (
 	"github.com/sealmilter/sealmilter/internal/socket"
 	"github.com/sealmilter/sealmilter/internal/telemetry"
 	"github.com/sealmilter/sealmilter/keys"
+	"github.com/sealmilter/sealmilter/keys/publish"
 )
 
 // httpPart serves HTTP on l, and on what listen opens when it is started again.
@@ -67,8 +68,8 @@ func (s *service) adminPart(at config.Address) *Part {
 	return httpPart("admin", l, open, func() *http.Server { return admin.Server(s.state) })
 }
 
-// provingPart has a second implementation verify what each key signs, of each
-// store that comes into use.
+// provingPart has a second implementation verify what each key signs, once for each
+// key, of each store that comes into use.
 func (s *service) provingPart() *Part {
 	stores := make(chan *keys.Store, 1)
 	return &Part{
@@ -98,8 +99,12 @@ func (s *service) prove(ctx context.Context, store *keys.Store) {
 		if ctx.Err() != nil {
 			return
 		}
+		record := publish.Record(k)
+		if s.state.provedAs(k, record) {
+			continue
+		}
 		err := proof.Key(k)
-		s.state.proved(k, err)
+		s.state.proved(k, record, err)
 		if err != nil {
 			s.log.Error("key does not prove itself", "key", k, "err", err, "hint", "make another: sealmilter keys new "+k.Domain)
 		}

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,28 +18,21 @@ const (
 	// roundFor bounds the questions of one round, lookFor those about one record.
 	roundFor = 25 * time.Second
 	lookFor  = 10 * time.Second
+	// muteEvery is how seldom servers are asked that do not answer.
+	muteEvery = 5 * time.Minute
 )
 
-// ask asks the DNS for the records that are due, and takes in what it says.
+// ask asks the DNS for the records that are due, and takes in what it says. Those that
+// have waited longest come first: a zone whose servers hang keeps no other from its turn.
 func (l *lives) ask(ctx context.Context, r *running) map[string]rotate.Answer {
 	now := l.Now()
-	var due []*keys.Key
-	for _, k := range r.store.All() {
-		at := l.asked[k.Name()]
-		if at == nil {
-			at = &sight{due: now}
-			l.asked[k.Name()] = at
-		}
-		life := k.Life()
-		goes := !life.Remove.IsZero() && !now.Before(life.Remove) && at.last.Before(life.Remove)
-		if !life.Removed.IsZero() || at.due.After(now) && !goes {
-			continue
-		}
-		if due = append(due, k); len(due) == maxAsked {
-			break
-		}
+	due := l.due(r, now)
+	type seen struct {
+		asked  bool
+		answer rotate.Answer
+		silent []string
 	}
-	found, silent := make([]rotate.Answer, len(due)), make([][]string, len(due))
+	found := make([]seen, len(due))
 	ctx, cancel := context.WithTimeout(ctx, roundFor)
 	defer cancel()
 	next := make(chan int)
@@ -46,9 +40,14 @@ func (l *lives) ask(ctx context.Context, r *running) map[string]rotate.Answer {
 	for range min(askers, len(due)) {
 		all.Go(func() {
 			for i := range next {
+				if ctx.Err() != nil {
+					continue
+				}
 				asking, cancel := context.WithTimeout(ctx, lookFor)
-				found[i], silent[i] = r.sight.Look(asking, due[i])
+				a, silent := r.sight.Look(asking, due[i])
 				cancel()
+				// What the end of the round has cut off says nothing.
+				found[i] = seen{a != rotate.Unknown || ctx.Err() == nil, a, silent}
 			}
 		})
 	}
@@ -59,13 +58,34 @@ func (l *lives) ask(ctx context.Context, r *running) map[string]rotate.Answer {
 	all.Wait()
 	answers := map[string]rotate.Answer{}
 	for i, k := range due {
-		answers[k.Name()] = found[i]
-		l.saw(k, found[i], now)
-		if life := k.Life(); len(silent[i]) > 0 && life.Shown.IsZero() && life.Retire.IsZero() {
-			l.waitsFor(k, silent[i], now)
+		if !found[i].asked {
+			continue
+		}
+		answers[k.Name()] = found[i].answer
+		l.saw(k, found[i].answer, now)
+		if life := k.Life(); len(found[i].silent) > 0 && life.Shown.IsZero() && life.Retire.IsZero() {
+			l.waitsFor(k, found[i].silent, now)
 		}
 	}
 	return answers
+}
+
+// due are the keys whose records are to be asked for, at most maxAsked.
+func (l *lives) due(r *running, now time.Time) (due []*keys.Key) {
+	for _, k := range r.store.All() {
+		at := l.asked[k.Name()]
+		if at == nil {
+			at = &sight{due: now}
+			l.asked[k.Name()] = at
+		}
+		life := k.Life()
+		goes := !life.Remove.IsZero() && !now.Before(life.Remove) && at.last.Before(life.Remove)
+		if life.Removed.IsZero() && (goes || !at.due.After(now)) {
+			due = append(due, k)
+		}
+	}
+	slices.SortStableFunc(due, func(a, b *keys.Key) int { return l.asked[a.Name()].due.Compare(l.asked[b.Name()].due) })
+	return due[:min(len(due), maxAsked)]
 }
 
 // saw takes in one answer: when to ask again, what to say, what to count.
@@ -101,10 +121,14 @@ func (l *lives) saw(k *keys.Key, a rotate.Answer, now time.Time) {
 				"hint", "publish what `sealmilter dns "+k.Domain+"` prints")
 		}
 	default:
-		at.due = now.Add(lifeEvery)
+		// Servers that do not answer are asked less and less often.
+		at.due = now.Add(min(lifeEvery<<min(at.mute, 8), muteEvery))
 		if signs {
 			at.due = now.Add(goneEvery)
 		}
+	}
+	if at.mute++; a != rotate.Unknown {
+		at.mute = 0
 	}
 	l.state.saw(k, a, at.bad, now)
 }

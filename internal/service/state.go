@@ -25,8 +25,8 @@ type state struct {
 	mu      sync.Mutex
 	report  admin.Status
 	running *running
-	proofs  map[string]string // by path of the key
-	seen    map[string]seen   // by name of the record
+	proofs  map[string]keyProof // by path of the key
+	seen    map[string]seen     // by name of the record
 
 	// reloads reach the goroutine that serves the signals; stopping ends the wait.
 	reloads  chan chan admin.Reload
@@ -39,7 +39,7 @@ func newState(o Options, counters func() map[string]float64, domains func(*admin
 		now: o.Now, counters: counters, domains: domains,
 		report: admin.Status{Version: o.Version, PID: os.Getpid(), Started: o.Now(), Config: o.Config,
 			Listeners: []string{}, Keys: []admin.Key{}, Keyless: []string{}, Unpublished: []string{}, Waiting: []string{}, Problems: []problem.Problem{}},
-		proofs: map[string]string{}, seen: map[string]seen{},
+		proofs: map[string]keyProof{}, seen: map[string]seen{},
 		reloads: make(chan chan admin.Reload), rekeys: make(chan struct{}), stopping: make(chan struct{}),
 	}
 }
@@ -56,7 +56,7 @@ func (s *state) runs(r *running) {
 	for _, k := range r.store.All() {
 		paths[k.Path()], names[k.Name()] = true, true
 	}
-	maps.DeleteFunc(s.proofs, func(path, _ string) bool { return !paths[path] }) // of keys that are gone
+	maps.DeleteFunc(s.proofs, func(path string, _ keyProof) bool { return !paths[path] }) // of keys that are gone
 	maps.DeleteFunc(s.seen, func(name string, _ seen) bool { return !names[name] })
 }
 
@@ -98,14 +98,24 @@ func (s *state) failed() {
 	s.report.Degraded = true
 }
 
+// keyProof is what the proof of a key came to, and of which: a file may be another one.
+type keyProof struct{ result, record string }
+
 // proved notes what a key's proof came to.
-func (s *state) proved(k *keys.Key, err error) {
+func (s *state) proved(k *keys.Key, record string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.proofs[k.Path()] = admin.Proved
+	s.proofs[k.Path()] = keyProof{admin.Proved, record}
 	if err != nil {
-		s.proofs[k.Path()] = err.Error()
+		s.proofs[k.Path()] = keyProof{err.Error(), record}
 	}
+}
+
+// provedAs reports whether the key with this record has proved itself.
+func (s *state) provedAs(k *keys.Key, record string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.proofs[k.Path()] == keyProof{admin.Proved, record}
 }
 
 // problems notes what was wrong with the files when they were read.
@@ -138,7 +148,7 @@ func (s *state) Status() admin.Status {
 	r.Keyless, r.Unpublished, r.Waiting = withoutKey(store)
 	for i, k := range store.All() {
 		v := &r.Keys[i]
-		if v.Proof = s.proofs[v.Path]; v.Proof == "" {
+		if v.Proof = s.proofs[v.Path].result; v.Proof == "" {
 			v.Proof = admin.ProofPending
 		}
 		v.Signs = store.Signs(k)
