@@ -16,5 +16,6 @@
 /^SystemCallFilter=.*@/d
 /^SystemCallErrorNumber=/d
 /^Memory\(High\|Max\)=/d
+/^OOMPolicy=/d
 # strict came with 232; full leaves /var, where the state and the sockets lie.
 s/^ProtectSystem=strict$/ProtectSystem=full/

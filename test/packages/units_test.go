@@ -25,11 +25,12 @@ var since = map[string]int{
 	"ReadWritePaths": 231, "MemoryHigh": 231, "MemoryMax": 231, "RestrictRealtime": 231, "MemoryDenyWriteExecute": 231,
 	"ProtectKernelTunables": 232, "ProtectKernelModules": 232, "ProtectControlGroups": 232, "RemoveIPC": 232,
 	"RestrictNamespaces": 233, "StateDirectory": 235, "StateDirectoryMode": 235, "LockPersonality": 235, "WatchdogSignal": 240,
-	"ProtectHostname": 242, "RestrictSUIDSGID": 242, "ProtectKernelLogs": 244, "ProtectClock": 245, "ProtectProc": 247, "ProcSubset": 247,
+	"ProtectHostname": 242, "RestrictSUIDSGID": 242, "OOMPolicy": 243, "ProtectKernelLogs": 244, "ProtectClock": 245, "ProtectProc": 247, "ProcSubset": 247,
 }
 
-// sandbox are directives without which a unit works as well, only less confined.
-var sandbox = []string{"Protect", "Restrict", "ProcSubset", "WatchdogSignal"}
+// sandbox are directives without which a unit works as well, only less confined; before OOMPolicy there
+// was what it asks for.
+var sandbox = []string{"Protect", "Restrict", "ProcSubset", "WatchdogSignal", "OOMPolicy"}
 
 // value is the first version that takes a directive's value.
 func value(name, v string) int {
