@@ -35,8 +35,8 @@ func newKeysNew() *cobra.Command {
 		Short: "make an RSA and an Ed25519 key for a domain",
 		Long: `Makes an RSA and an Ed25519 key for a domain and puts them into the key
 folder: mode 0600, owned by the owner of the folder. Existing keys stay as they
-are. A running daemon takes the new keys up at its next reload; beside older ones
-they sign when the DNS has shown their records (sign.require_published).`,
+are. A running daemon takes the new keys up by itself, and signs with them when the
+DNS shows their records (sign.require_published).`,
 		Example: "  sealmilter keys new example.com\n  sealmilter dns example.com",
 		Args:    oneDomain,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -66,9 +66,9 @@ they sign when the DNS has shown their records (sign.require_published).`,
 			for _, k := range made {
 				fmt.Fprintf(out, "made %s (%s, %d bits)\n", k.Path(), k.Algorithm(), k.Bits())
 			}
-			fmt.Fprintf(out, "next: publish the records that `sealmilter dns %s` prints, then reload the daemon\n", domain)
+			fmt.Fprintf(out, "next: publish the records that `sealmilter dns %s` prints; the daemon signs when the DNS shows them, and looks twice a minute\n", domain)
 			if made[0].Life().Waits {
-				fmt.Fprintln(out, "there are older keys: those sign until the DNS shows the new ones, which the daemon looks for twice a minute")
+				fmt.Fprintln(out, "there are older keys: those sign until the DNS shows the new ones")
 			}
 			return nil
 		},

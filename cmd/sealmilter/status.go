@@ -127,7 +127,7 @@ func printStatus(w io.Writer, r *admin.Status) error {
 		plain.Line(w, "no key", count(more, "more domain")+" (--json has them all)")
 	}
 	for _, d := range r.Unpublished[:min(len(r.Unpublished), maxLines)] {
-		plain.Line(w, "unpublished", d+": its mail goes out unsigned until the DNS has a record of it; sealmilter dns "+d)
+		plain.Line(w, "unsigned", d+": its mail goes out unsigned until the DNS has a record of it; sealmilter dns "+d)
 	}
 	for _, d := range r.Waiting {
 		plain.Line(w, "WAITS", d+": its mail gets a 451 until a key of it can be read")

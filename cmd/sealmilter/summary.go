@@ -28,7 +28,7 @@ func summary(r *admin.Status) string {
 	text := fmt.Sprintf("It has run for %s and signs for %s with %s. So far: %s in, %d out; %d refused, %d told to come again.",
 		time.Duration(r.Uptime)*time.Second, count(len(domains), "domain"), count(signing, "key"),
 		count(seen("inbound")+seen("relayed"), "message"), seen("outbound"), seen("reject"), seen("tempfail"))
-	if r.Healthy() && len(r.Problems) == 0 {
+	if r.Healthy() && len(r.Problems)+len(r.Keyless)+len(r.Unpublished) == 0 {
 		return text + " All is well."
 	}
 	return text + " Not all is well, see below."

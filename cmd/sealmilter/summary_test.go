@@ -20,9 +20,11 @@ func TestSummary(t *testing.T) {
 		t.Error(got)
 	}
 	for name, ill := range map[string]func(*admin.Status){
-		"problems": func(r *admin.Status) { r.Problems = []problem.Problem{{Severity: problem.Warning}} },
-		"waiting":  func(r *admin.Status) { r.Waiting = []string{"c.example"} },
-		"degraded": func(r *admin.Status) { r.Degraded = true },
+		"problems":    func(r *admin.Status) { r.Problems = []problem.Problem{{Severity: problem.Warning}} },
+		"waiting":     func(r *admin.Status) { r.Waiting = []string{"c.example"} },
+		"degraded":    func(r *admin.Status) { r.Degraded = true },
+		"no key":      func(r *admin.Status) { r.Keyless = []string{"c.example"} },
+		"unpublished": func(r *admin.Status) { r.Unpublished = []string{"c.example"} },
 	} {
 		other := r
 		ill(&other)
