@@ -255,3 +255,35 @@ func TestNextSelector(t *testing.T) {
 		}
 	}
 }
+
+func TestWaiting(t *testing.T) {
+	h := newHouse(t, "s1")
+	waiting := func() string { return Waiting(h.store().Keys(domain), h.now) }
+	if got := waiting(); got != "" {
+		t.Errorf("the first pair: %q", got)
+	}
+	h.make("s2", h.now)
+	if got := waiting(); got != "s2" {
+		t.Errorf("beside it: %q", got)
+	}
+	for _, s := range []string{"s1", "s1e"} {
+		if err := keys.SetLife(h.dir, domain, s, keys.Life{}, keys.Life{Shown: hour(-1), Activate: hour(-1)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := waiting(); got != "s2" {
+		t.Errorf("beside an active one: %q", got)
+	}
+	for _, s := range []string{"s2", "s2e"} {
+		if err := keys.SetLife(h.dir, domain, s, keys.Life{Waits: true}, keys.Life{Waits: true, Shown: hour(0), Activate: hour(1)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := waiting(); got != "s2" {
+		t.Errorf("published: %q", got)
+	}
+	h.now = hour(1)
+	if got := waiting(); got != "" {
+		t.Errorf("active: %q", got)
+	}
+}
