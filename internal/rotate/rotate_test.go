@@ -287,3 +287,115 @@ func TestWaiting(t *testing.T) {
 		t.Errorf("active: %q", got)
 	}
 }
+
+// life is what is written beside a key.
+func (h *house) life(selector string) keys.Life {
+	h.t.Helper()
+	for _, k := range h.store().Keys(domain) {
+		if k.Selector == selector {
+			return k.Life()
+		}
+	}
+	h.t.Fatalf("no key %s", selector)
+	return keys.Life{}
+}
+
+func (h *house) set2(selectors string, l keys.Life) {
+	h.t.Helper()
+	for _, s := range strings.Fields(selectors) {
+		if err := keys.SetLife(h.dir, domain, s, h.life(s), l); err != nil {
+			h.t.Fatal(err)
+		}
+	}
+}
+
+// TestWhoRetires: those that signed and have a successor, once, and nobody whom the admin
+// has listed.
+func TestWhoRetires(t *testing.T) {
+	active := func(n int) keys.Life { return keys.Life{Shown: hour(n), Activate: hour(n)} }
+	h := newHouse(t, "s1", "s2")
+	h.set2("s1 s1e", active(-5))
+	h.set2("s2 s2e", active(-2))
+	h.set.Listed = true
+	h.round()
+	if l := h.life("s1"); !l.Retire.IsZero() {
+		t.Errorf("listed: %+v", l)
+	}
+	h.set.Listed = false
+	byHand := active(-5)
+	byHand.Retire, byHand.Remove = hour(-4), hour(99)
+	h.set2("s1e", byHand)
+	h.round()
+	if l := h.life("s1"); !l.Retire.Equal(hour(-2)) || !l.Remove.Equal(hour(-2).Add(h.set.Overlap)) {
+		t.Errorf("it has a successor: %+v", l)
+	}
+	if l := h.life("s1e"); !l.Retire.Equal(hour(-4)) || !l.Remove.Equal(hour(99)) {
+		t.Errorf("retired by hand: %+v", l)
+	}
+	h = newHouse(t, "s1", "s2")
+	h.set2("s1 s1e", keys.Life{Shown: hour(-5)}) // never signed here
+	h.set2("s2 s2e", active(-2))
+	h.round()
+	if l := h.life("s1"); !l.Retire.IsZero() {
+		t.Errorf("never signed: %+v", l)
+	}
+}
+
+// TestWhatIsDue: half a first pair is the admin's choice, and what waits behind an active
+// pair keeps nobody from being followed.
+func TestWhatIsDue(t *testing.T) {
+	h := newHouse(t, "s1")
+	h.set.Every = time.Hour
+	if err := os.Remove(filepath.Join(h.dir, domain, "s1e.pem")); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.plan().Make; got != "" {
+		t.Errorf("half a first pair: make %s", got)
+	}
+	h = newHouse(t, "s1", "s2")
+	h.set.Every = time.Hour
+	h.set2("s1 s1e", keys.Life{Waits: true})
+	h.set2("s2 s2e", keys.Life{Shown: hour(-2), Activate: hour(-2)})
+	if err := os.Remove(filepath.Join(h.dir, domain, "s1e.pem")); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.plan().Make; got != "s20251127" {
+		t.Errorf("an older pair waits: make %q", got)
+	}
+}
+
+// TestMomentsAreSeconds: what is written down is whole seconds of UTC, on all hosts.
+func TestMomentsAreSeconds(t *testing.T) {
+	h := newHouse(t, "s1")
+	h.now = hour(0).Add(1500 * time.Millisecond).In(time.FixedZone("KST", 9*3600))
+	h.says("s1", Shown)
+	for _, c := range h.plan().Lives {
+		if s := c.Life.Shown; s.Location() != time.UTC || s.Nanosecond() != 0 || !s.Equal(hour(0).Add(time.Second)) {
+			t.Errorf("%s: %s", c.Key, s)
+		}
+	}
+}
+
+// TestHalfOfAName: one key of a name is enough to be in its way.
+func TestHalfOfAName(t *testing.T) {
+	for _, gone := range []string{"s20251127", "s20251127e"} {
+		h := newHouse(t, "s1")
+		h.make("s20251127", h.now)
+		if err := os.Remove(filepath.Join(h.dir, domain, gone+".pem")); err != nil {
+			t.Fatal(err)
+		}
+		if s, _ := NextSelector(h.store().Keys(domain), nil, h.now); s != "s20251127-2" {
+			t.Errorf("without %s: %s", gone, s)
+		}
+	}
+	for _, gone := range []string{"t1", "t1e"} {
+		h := newHouse(t, "t1")
+		h.set2("t1 t1e", keys.Life{Retire: hour(-2), Remove: hour(-1)})
+		if err := os.Remove(filepath.Join(h.dir, domain, gone+".pem")); err != nil {
+			t.Fatal(err)
+		}
+		if s, reuse := NextSelector(h.store().Keys(domain), []string{"t1", "t2"}, h.now); s != "t1" || !reuse {
+			t.Errorf("without %s: %s %v", gone, s, reuse)
+		}
+	}
+}
