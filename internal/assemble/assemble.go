@@ -82,6 +82,7 @@ func Setup(cfg *config.Config, p Parts) *transaction.Setup {
 		Observer:   p.Observer,
 		TrialField: witness.Field,
 	}
+	set.RemovedIDs = cfg.Verify.RemoveAuthservIDs
 	for _, t := range cfg.Verify.TrustedAuthservIDs {
 		set.TrustedIDs = append(set.TrustedIDs, transaction.TrustedID{ID: t.ID, Networks: t.Networks})
 	}

@@ -16,7 +16,7 @@ func TestListed(t *testing.T) {
 	cfg := config.Default()
 	cfg.Sign.Domains = []config.SignDomain{{Name: "a.example", Selectors: []string{"s1"}}}
 	got := Listed(cfg, []string{"a.example", "b.example"})
-	if want := "[{a.example [s1] false} {b.example [] true}]"; fmt.Sprint(got.Sign.Domains) != want {
+	if want := "[{a.example [s1] false } {b.example [] true }]"; fmt.Sprint(got.Sign.Domains) != want {
 		t.Errorf("%v", got.Sign.Domains)
 	}
 	if len(cfg.Sign.Domains) != 1 || Listed(cfg, nil) != cfg {

@@ -40,6 +40,8 @@ var elsewhere = map[string][2]string{
 	"sign.rotate.server":          {"publisher.go", "range r.Server"},
 	"sign.rotate.tsig_file":       {"publisher.go", "r.TSIGFile"},
 	"sign.rotate.hook":            {"publisher.go", "r.Hook"},
+	"verify.remove_authserv_ids":  {"assemble.go", "set.RemovedIDs = cfg.Verify.RemoveAuthservIDs"},
+	"shadow":                      {"../config/check.go", "if c.Shadow"},
 	"policy.quarantine":           {"../config/config.go", "Quarantine: p.Quarantine"},
 	"policy.dmarc_reject":         {"../config/config.go", "DMARCReject: p.DMARCReject"},
 	"policy.dmarc_temperror":      {"../config/config.go", "DMARCTempError: p.DMARCTempError"},

@@ -15,6 +15,9 @@ func (d *decoder) check(c *Config) {
 	d.checkNetworks(c)
 	d.checkSign(c)
 	d.checkRotate(c)
+	if c.Shadow { // whoever asks for it must not be judged for real
+		d.failAt("shadow", "shadow is not built yet: mail would be decided about in earnest", "leave it away; `observe: true` makes a single rule count only")
+	}
 	d.checkVerify(c)
 	d.checkLimits(c)
 	d.checkPolicy(c)

@@ -36,9 +36,17 @@ type Config struct {
 	Policy     Policy       `yaml:"policy"`
 	Forwarders Tree         `yaml:"forwarders" shape:"list"`
 	Reports    Tree         `yaml:"reports" shape:"map"`
+	Recorder   Recorder     `yaml:"recorder"`
+	Shadow     bool         `yaml:"shadow"`
+	Web        Tree         `yaml:"web" shape:"map"`
 	Limits     Limits       `yaml:"limits"`
 	Log        Log          `yaml:"log"`
 	Metrics    Metrics      `yaml:"metrics"`
+}
+
+// Recorder keeps decisions for those who ask why.
+type Recorder struct {
+	Messages int `yaml:"messages" min:"0" max:"1000000"`
 }
 
 // Socket is what our own unix sockets look like.
@@ -86,6 +94,8 @@ type Sign struct {
 	DomainsFrom      DomainsFrom `yaml:"domains_from"`
 	Senders          Senders     `yaml:"senders"`
 	Rotate           Rotate      `yaml:"rotate"`
+	// SkipSigned leaves alone what has a signature of ours already.
+	SkipSigned bool `yaml:"skip_signed"`
 	// Role: a master makes keys and writes down their lives, a follower takes both from the folder.
 	Role string `yaml:"role" words:"master follower"`
 	// PublishedVia are asked for the records of keys; none: the domains' own name servers.
@@ -112,6 +122,7 @@ type SignDomain struct {
 	Name       string   `yaml:"name" check:"domain"` // A-labels, lower case
 	Selectors  []string `yaml:"selectors,flow" check:"domain"`
 	Subdomains bool     `yaml:"subdomains"`
+	As         string   `yaml:"as,omitempty" check:"domain"` // signed with d= and keys of this domain
 }
 
 // DomainsFrom is a database with more names for sign.domains, all of them in one
@@ -137,6 +148,8 @@ type Verify struct {
 	IPRev              bool        `yaml:"iprev"`
 	DNSBL              []DNSBLZone `yaml:"dnsbl"`
 	TrustedAuthservIDs []TrustedID `yaml:"trusted_authserv_ids"`
+	// RemoveAuthservIDs are more ids whose fields are removed as ours are: a former daemon's.
+	RemoveAuthservIDs []string `yaml:"remove_authserv_ids,flow" check:"domain"`
 }
 
 // DNSBLZone is one block list.

@@ -138,7 +138,7 @@ func TestFull(t *testing.T) {
 		"networks": {c.Outbound.Networks, nets},
 		"relays":   {c.Inbound.Relays, []netip.Prefix{netip.MustParsePrefix("198.51.100.7/32")}},
 		"keys":     {c.Sign.Keys, "/k/keys"},
-		"domains":  {c.Sign.Domains, []SignDomain{{Name: "example.com", Subdomains: true}, {"xn--2j5b.example", []string{"s1", "s2"}, false}}},
+		"domains":  {c.Sign.Domains, []SignDomain{{Name: "example.com", Subdomains: true}, {"xn--2j5b.example", []string{"s1", "s2"}, false, ""}}},
 		"expire":   {c.Sign.Expire, 7 * 24 * time.Hour},
 		"headers":  {c.Sign.Headers, []string{"from", "to", "x-ours"}},
 		"oversign": {len(c.Sign.Oversign), 0},

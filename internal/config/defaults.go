@@ -57,6 +57,8 @@ func defaults() *Config {
 		},
 		Forwarders: emptyTree(tree.List),
 		Reports:    emptyTree(tree.Map),
+		Recorder:   Recorder{Messages: 1000},
+		Web:        emptyTree(tree.Map),
 		Limits: Limits{
 			FieldSize:         128 << 10, // Postfix sends up to 102,400 bytes (header_size_limit)
 			HeaderSize:        512 << 10,

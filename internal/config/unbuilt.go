@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/sealmilter/sealmilter/policy/tree"
@@ -13,11 +14,17 @@ var unbuilt = []struct {
 	asks func(c *Config) bool
 }{
 	{"sign.rsa", "sign.rsa: openssl", func(c *Config) bool { return c.Sign.RSA == "openssl" }},
+	{"sign.domains", "sign.domains: as", func(c *Config) bool {
+		return slices.ContainsFunc(c.Sign.Domains, func(d SignDomain) bool { return d.As != "" })
+	}},
+	{"sign.skip_signed", "sign.skip_signed", func(c *Config) bool { return c.Sign.SkipSigned }},
 	{"verify.arc", "verify.arc", func(c *Config) bool { return c.Verify.ARC }},
 	{"verify.dnsbl", "verify.dnsbl", func(c *Config) bool { return len(c.Verify.DNSBL) > 0 }},
 	{"arc.seal", "arc.seal", func(c *Config) bool { return c.ARC.Seal != (Seal{}) }},
 	{"forwarders", "forwarders", func(c *Config) bool { return some(c.Forwarders) }},
 	{"reports", "reports", func(c *Config) bool { return some(c.Reports) }},
+	{"recorder.messages", "recorder", func(c *Config) bool { return c.Recorder != defaults().Recorder }},
+	{"web", "web", func(c *Config) bool { return some(c.Web) }},
 	{"policy.rules", "policy.rules: arc (always none)", func(c *Config) bool {
 		return c.Policy.Compiled.Uses("arc") || c.Policy.Compiled.Uses("arc.domain")
 	}},

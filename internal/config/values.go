@@ -76,7 +76,7 @@ func (s *SignDomain) decode(d *decoder, n *tree.Node, path string, _ reflect.Str
 
 // MarshalYAML writes the short form where it says everything.
 func (s SignDomain) MarshalYAML() (any, error) {
-	if s.Subdomains && len(s.Selectors) == 0 {
+	if s.Subdomains && len(s.Selectors) == 0 && s.As == "" {
 		return s.Name, nil
 	}
 	type object SignDomain

@@ -2,6 +2,7 @@ package transaction
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +21,8 @@ type Setup struct {
 	MTA string
 	// TrustedIDs are authserv-ids of our own upstream hosts.
 	TrustedIDs []TrustedID
+	// RemovedIDs are authserv-ids that nobody may use: a former daemon's.
+	RemovedIDs []string
 	Sign       Sign
 	Senders    *Senders // nil: whoever sends may write as everybody
 	Keys       KeyStore
@@ -85,7 +88,7 @@ func (set *Setup) foreignIDs(client netip.Addr) []string {
 			trusted[strings.ToLower(t.ID)] = true
 		}
 	}
-	var out []string
+	out := slices.Clone(set.RemovedIDs)
 	for _, id := range set.ownIDs() {
 		if !trusted[strings.ToLower(id)] {
 			out = append(out, id)
