@@ -111,6 +111,8 @@ func TestSignaturePrefixes(t *testing.T) {
 		"three of a kind":  {"abcdefgh1 abcdefgh2 abcdefghi1", "abcdefgh1 abcdefgh2 abcdefghi"},
 		"the same twice":   {"abcdefghij abcdefghij", "abcdefgh abcdefgh"},
 		"endless alikes":   {long + "a " + long + "b", long[:8] + " " + long[:8]},
+		"alike for 480":    {long[:480] + "a " + long[:480] + "b", long[:8] + " " + long[:8]},
+		"alike for 479":    {long[:479] + "a " + long[:479] + "b", long[:479] + "a " + long[:479] + "b"},
 		"case is relevant": {"abcdefghij ABCDEFGHIJ", "abcdefgh ABCDEFGH"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -387,4 +389,18 @@ func clean(s string) string {
 		b[i] = ' ' + b[i]%('~'-' '+1)
 	}
 	return string(b)
+}
+
+// TestQuoteValue: an address or a domain stands as it is, and what only looks like one
+// is quoted.
+func TestQuoteValue(t *testing.T) {
+	for s, want := range map[string]string{
+		"a@x.example": "a@x.example", "@x.example": "@x.example", "a.b@x.example": "a.b@x.example",
+		"a b@x.example": `"a b@x.example"`, ".a@x.example": `".a@x.example"`, "a.@x.example": `"a.@x.example"`, "a..b@x.example": `"a..b@x.example"`,
+		"a@x": `"a@x"`, "a": "a", "": `""`,
+	} {
+		if got := quoteValue(s, 100); got != want {
+			t.Errorf("%q: %s, want %s", s, got, want)
+		}
+	}
 }

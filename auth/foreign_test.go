@@ -104,6 +104,8 @@ func TestClaimsID(t *testing.T) {
 		"space inside":                  " mail .example.com; spf=pass",
 		"bracketed":                     " <mail.example.com>; spf=pass",
 		"very long U-label":             " " + strings.Repeat("\u4e00\u4e8c\u4e09", 10_000) + "; spf=pass",
+		"quoted, ends in an escape":     ` "mail.example.com\\`,
+		"a byte that begins no letter":  " mail.example\x80.net; spf=pass",
 		"very long comment":             strings.Repeat("(", 50_000) + strings.Repeat(")", 50_000) + "mail.example.com;",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -134,6 +136,7 @@ func TestClaimsID(t *testing.T) {
 		"amavis":                " mail.example.net (amavisd-new);\r\n\tdkim=pass (2048-bit key) header.d=example.com",
 		"Gmail":                 " mx.google.com;\r\n       dkim=pass header.i=@example.com header.s=s1 header.b=abc;",
 		"a name without a dot":  " relay; spf=pass",
+		"another symbol first":  " /elsewhere.example; spf=pass",
 		"escape in the comment": ` mail.example.net (\(mail.example.com); spf=pass`,
 	} {
 		t.Run("stays: "+name, func(t *testing.T) {
