@@ -104,8 +104,7 @@ func TestClaimsID(t *testing.T) {
 		"space inside":                  " mail .example.com; spf=pass",
 		"bracketed":                     " <mail.example.com>; spf=pass",
 		"very long U-label":             " " + strings.Repeat("\u4e00\u4e8c\u4e09", 10_000) + "; spf=pass",
-		"quoted, ends in an escape":     ` "mail.example.com\\`,
-		"a byte that begins no letter":  " mail.example\x80.net; spf=pass",
+		"quoted, ends in an escape":     ` "mail.example.com\`,
 		"very long comment":             strings.Repeat("(", 50_000) + strings.Repeat(")", 50_000) + "mail.example.com;",
 	} {
 		t.Run(name, func(t *testing.T) {
