@@ -86,3 +86,28 @@ func TestDNSBLFamilies(t *testing.T) {
 		t.Errorf("%d questions", len(z.Asked()))
 	}
 }
+
+// TestListThatSaysNothing: a list that fails its test is told once, and not asked about
+// our address; one that lists it is quoted.
+func TestListThatSaysNothing(t *testing.T) {
+	list := []BlockList{{Zone: "four.example", Name: "FOUR", IPv4: true, URL: "https://four.example/"}}
+	ours := netip.MustParseAddr("192.0.2.25")
+	for zone, want := range map[string]string{
+		"2.0.0.127.four.example A 127.255.255.254\n":                                         "WARN dnsbl FOUR: refuses to answer your resolver",
+		"2.0.0.127.four.example A 127.0.0.2\n1.0.0.127.four.example A !timeout\n":            "WARN dnsbl FOUR: the DNS did not answer",
+		"2.0.0.127.four.example A !timeout\n":                                                "WARN dnsbl FOUR: the DNS did not answer",
+		"2.0.0.127.four.example A 127.0.0.2\n1.0.0.127.four.example A 127.0.0.2\n":           "WARN dnsbl FOUR: which no list may",
+		"25.2.0.192.four.example A 127.0.0.2\n25.2.0.192.four.example TXT \"caught a spam\"": "WARN dnsbl FOUR: does not list its test address",
+	} {
+		z := resolve.MustZone(zone)
+		compare(t, DNSBL(t.Context(), z, list, []netip.Addr{ours}), want)
+		if asked := strings.Join(z.Asked(), " "); strings.Contains(asked, "25.2.0.192") {
+			t.Errorf("%s: asked %s", want, asked)
+		}
+	}
+	z := resolve.MustZone("2.0.0.127.four.example A 127.0.0.2\n25.2.0.192.four.example A 127.0.0.2\n25.2.0.192.four.example TXT \"caught a spam\"")
+	all := DNSBL(t.Context(), z, list, []netip.Addr{ours})
+	if len(all) != 1 || all[0].Seen.String() != "127.0.0.2  caught a spam" {
+		t.Errorf("%v", all)
+	}
+}
