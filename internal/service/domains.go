@@ -65,16 +65,10 @@ func (d *domains) of(cfg *config.Config) []string {
 
 // part asks the database, at once and then every refresh.
 func (d *domains) part() *Part {
-	newest := make(chan *running, 1)
+	newest := make(latest, 1)
 	return &Part{
-		Name: "domains from a database",
-		Reload: func(r *running) {
-			select {
-			case <-newest: // only the newest matters
-			default:
-			}
-			newest <- r
-		},
+		Name:   "domains from a database",
+		Reload: newest.tell,
 		Run: func(ctx context.Context) error {
 			var r *running
 			var again <-chan time.Time

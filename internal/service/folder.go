@@ -23,16 +23,10 @@ const (
 // folderPart has the keys read again when their folder has changed: another host is the
 // master and the folder is shared or copied, or somebody has put a key there.
 func (s *service) folderPart() *Part {
-	newest := make(chan *running, 1)
+	newest := make(latest, 1)
 	return &Part{
-		Name: "key folder",
-		Reload: func(r *running) {
-			select {
-			case <-newest: // only the newest matters
-			default:
-			}
-			newest <- r
-		},
+		Name:   "key folder",
+		Reload: newest.tell,
 		Run: func(ctx context.Context) error {
 			var r *running
 			var mark uint64

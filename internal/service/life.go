@@ -49,16 +49,10 @@ type sight struct {
 // records, writes down what follows, makes and publishes what is due. Nobody waits for
 // it: what it finds takes effect by reading the keys again.
 func (s *service) lifePart() *Part {
-	newest := make(chan *running, 1)
+	newest := make(latest, 1)
 	return &Part{
-		Name: "life of keys",
-		Reload: func(r *running) {
-			select {
-			case <-newest: // only the newest matters
-			default:
-			}
-			newest <- r
-		},
+		Name:   "life of keys",
+		Reload: newest.tell,
 		Run: func(ctx context.Context) error {
 			l := &lives{service: s, asked: map[string]*sight{}, again: map[string]time.Time{}}
 			var r *running

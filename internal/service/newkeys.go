@@ -20,16 +20,10 @@ const newKeysAtOnce = 100
 // part each refresh: their mail is signed as soon as somebody has published the records.
 // What a follower signs with is made elsewhere.
 func (s *service) newKeysPart() *Part {
-	newest := make(chan *running, 1)
+	newest := make(latest, 1)
 	return &Part{
-		Name: "keys for new domains",
-		Reload: func(r *running) {
-			select {
-			case <-newest: // only the newest matters
-			default:
-			}
-			newest <- r
-		},
+		Name:   "keys for new domains",
+		Reload: newest.tell,
 		Run: func(ctx context.Context) error {
 			var r *running
 			var pause <-chan time.Time // no go before it ends

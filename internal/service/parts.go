@@ -124,3 +124,15 @@ func (ps *parts) stop() {
 	}
 	ps.running = nil
 }
+
+// latest hands what runs now to a part that may be busy with what ran before: only the
+// newest matters, and nobody waits.
+type latest chan *running
+
+func (c latest) tell(r *running) {
+	select {
+	case <-c:
+	default:
+	}
+	c <- r
+}
