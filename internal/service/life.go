@@ -136,9 +136,14 @@ func (l *lives) round(ctx context.Context, r *running) (changed bool) {
 func (l *lives) write(r *running, c rotate.Change) bool {
 	k, was, is := c.Key, c.Key.Life(), c.Life
 	dir := r.cfg.Sign.Keys
-	if err := asuser.In(dir, func() error { return keys.SetLife(dir, k.Domain, k.Selector, was, is) }); errors.Is(err, keys.ErrChanged) {
+	err := asuser.In(dir, func() error { return keys.SetLife(dir, k.Domain, k.Selector, was, is) })
+	if at := l.asked[k.Name()]; err != nil && at != nil {
+		at.due = l.Now().Add(lifeEvery) // what the DNS said is not written down: it is asked again soon
+	}
+	switch {
+	case errors.Is(err, keys.ErrChanged):
 		return true // by a command: it is read, and planned anew
-	} else if err != nil {
+	case err != nil:
 		l.log.Error("what is known of a key cannot be written down: it stays as it was", "key", k, "err", err)
 		return false
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sealmilter/sealmilter/auth/resolve"
 	"github.com/sealmilter/sealmilter/internal/admin"
+	"github.com/sealmilter/sealmilter/internal/config"
 	"github.com/sealmilter/sealmilter/internal/rotate"
 	"github.com/sealmilter/sealmilter/internal/telemetry"
 	"github.com/sealmilter/sealmilter/keys"
@@ -346,5 +347,25 @@ func TestWhoWaitedLongestIsFirst(t *testing.T) {
 	l.saw(all[0], rotate.Absent, now)
 	if got := l.asked[all[0].Name()].due.Sub(now); got != lifeEvery {
 		t.Errorf("it answers: asked again after %s", got)
+	}
+}
+
+// TestUnwrittenIsAskedAgain: a full disk, or a command that was faster, does not cost what
+// the DNS said for an hour.
+func TestUnwrittenIsAskedAgain(t *testing.T) {
+	dir := t.TempDir()
+	made, err := keys.Generate(dir, "example.com", keys.GenerateOptions{Selector: "s1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	l := &lives{service: &service{Options: Options{Now: func() time.Time { return now }}, log: slog.New(slog.DiscardHandler)}, asked: map[string]*sight{made[0].Name(): {due: now.Add(shownEvery)}}}
+	if err := keys.SetLife(dir, "example.com", "s1", keys.Life{}, keys.Life{Absent: now}); err != nil {
+		t.Fatal(err)
+	}
+	r := &running{cfg: &config.Config{Sign: config.Sign{Keys: dir}}}
+	again := l.write(r, rotate.Change{Key: made[0], Life: keys.Life{Shown: now, Activate: now}})
+	if got := l.asked[made[0].Name()].due.Sub(now); !again || got != lifeEvery {
+		t.Errorf("%v, asked again after %s", again, got)
 	}
 }
